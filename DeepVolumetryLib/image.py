@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import permutations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import ndimage
+import SimpleITK as sitk
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
@@ -120,8 +121,6 @@ class Image:
         The same patient gives the same voxel order whatever the axis order of the file was.
         """
         directions = self.ijk_to_ras[:3, :3] / np.asarray(self.spacing)
-        from itertools import permutations
-
         order = max(permutations(range(3)), key=lambda p: sum(abs(directions[axis, p[axis]]) for axis in range(3)))
         voxels, matrix = self.voxels, self.ijk_to_ras.copy()
         # order[w] is the index axis (0 = I) that runs along world axis w; numpy axes count from the end.
@@ -134,25 +133,94 @@ class Image:
                 matrix[:, axis] *= -1
         return replace(self, voxels=voxels, ijk_to_ras=matrix)
 
-    def resampled(self, like: Image, order: int = 1, fill: float | None = None) -> Image:
-        """This image on the grid of another one.
+    def resampled(self, like: Image, order: int = 1, fill: float | None = None, antialias: bool = False) -> Image:
+        """This image on the grid of another one: linear and cubic give float32, nearest keeps the voxel type.
+
+        A grid that differs by axis order, flips, cropping or padding in whole voxels is reached by copying alone, so
+        ``image.canonical()`` and ``image.cropped(...)`` go back with ``.resampled(image)`` exactly.
 
         Args:
             like: image whose grid is wanted; its voxels are not used.
             order: 0 nearest (labels), 1 linear, 3 cubic.
-            fill: value outside this image; its minimum if None, 0 for order 0.
+            fill: value outside this image; its minimum if None, 0 for order 0. A voxel reaches half its width around its center.
+            antialias: average over boxes as large as the wanted voxels first, where those are coarser. Not for order 0.
+
+        Raises:
+            ValueError: for another order, or for labels that would be averaged.
         """
-        if self.same_grid(like):
-            return self.with_voxels(self.voxels)
-        matrix = self.ras_to_ijk @ like.ijk_to_ras
-        kji = matrix[:3, :3][::-1, ::-1]
-        offset = matrix[:3, 3][::-1]
+        if order not in _INTERPOLATORS or (antialias and order == 0):
+            raise ValueError(f"order {order} with antialias={antialias} is not offered")
         value = fill if fill is not None else (0.0 if order == 0 else float(self.voxels.min()))
-        output_type = self.voxels.dtype if order == 0 else np.float32
+        index_map = self.ras_to_ijk @ like.ijk_to_ras
+        if _steps_in_whole_voxels(index_map, like.size):
+            voxels = _copied(self.voxels, np.rint(index_map).astype(int), like.shape, value)
+            return replace(self, voxels=voxels if order == 0 else voxels.astype(np.float32, copy=False), ijk_to_ras=like.ijk_to_ras)
 
         def one(channel: NDArray) -> NDArray:
-            source = channel if order == 0 else channel.astype(np.float32, copy=False)
-            return ndimage.affine_transform(source, kji, offset, like.shape, output=output_type, order=order, mode="constant", cval=value)
+            steps = np.maximum(1, np.rint(np.linalg.norm(index_map[:3, :3], axis=1))).astype(int) if antialias else np.ones(3, int)
+            return _interpolated(channel, index_map, like.size, order, value, steps)
 
         voxels = one(self.voxels) if self.voxels.ndim == 3 else np.stack([one(channel) for channel in self.voxels])
         return replace(self, voxels=voxels, ijk_to_ras=like.ijk_to_ras)
+
+
+_INTERPOLATORS = {0: sitk.sitkNearestNeighbor, 1: sitk.sitkLinear, 3: sitk.sitkBSpline3}
+_WHOLE_VOXEL = 1e-3
+
+
+def _steps_in_whole_voxels(index_map: NDArray, size: tuple[int, int, int]) -> bool:
+    """True if the map of indices permutes and flips axes and shifts by whole voxels, over the whole grid."""
+    nearest = np.rint(index_map)
+    drift = np.abs(index_map - nearest) @ (*size, 1.0)
+    steps = np.abs(nearest[:3, :3])
+    return bool((drift[:3] < _WHOLE_VOXEL).all() and (steps.sum(axis=0) == 1).all() and (steps.sum(axis=1) == 1).all())
+
+
+def _copied(voxels: NDArray, index_map: NDArray, shape: tuple[int, int, int], fill: float) -> NDArray:
+    """Voxels reordered, flipped, cropped and padded by an integer map of (i, j, k); a view where nothing is padded."""
+    source_axis = np.abs(index_map[:3, :3]).argmax(axis=0)
+    moved = np.moveaxis(voxels, [-1 - axis for axis in source_axis], [-1, -2, -3])
+    wanted, found = [], []
+    for axis in range(3):
+        sign, shift = index_map[source_axis[axis], axis], index_map[source_axis[axis], 3]
+        count = moved.shape[-1 - axis]
+        if sign < 0:
+            moved, shift = np.flip(moved, -1 - axis), count - 1 - shift
+        first, last = max(0, -shift), min(shape[2 - axis], count - shift)
+        wanted.insert(0, slice(first, max(first, last)))
+        found.insert(0, slice(first + shift, max(first, last) + shift))
+    overlap = moved[(..., *found)]
+    if overlap.shape[-3:] == tuple(shape):
+        return overlap
+    result = np.full((*voxels.shape[:-3], *shape), fill, voxels.dtype)
+    result[(..., *wanted)] = overlap
+    return result
+
+
+def _interpolated(channel: NDArray, index_map: NDArray, size: tuple[int, int, int], order: int, fill: float, box: NDArray) -> NDArray:
+    """One channel at the places that the map gives.
+
+    ITK gets grids of unit spacing and the map of indices as its transform: so sheared and left-handed grids, which its
+    images cannot hold, take the same threaded path as all others.
+    """
+    label_type = channel.dtype
+    if label_type == bool or label_type == np.float16:
+        channel = channel.astype(np.uint8 if label_type == bool else np.float32)
+    if (box > 1).any():
+        box = np.minimum(box, channel.shape[::-1])
+        missing = [(0, -count % step) for count, step in zip(channel.shape, box[::-1], strict=True)]
+        channel = np.pad(channel, missing, mode="edge") if np.any(missing) else channel
+        image = sitk.BinShrink(sitk.Cast(sitk.GetImageFromArray(channel), sitk.sitkFloat32), [int(step) for step in box])
+        image.SetSpacing((1, 1, 1))
+        image.SetOrigin((0, 0, 0))
+        index_map = np.diag((*(1 / box), 1)) @ (index_map - np.pad((box[:, None] - 1) / 2, ((0, 1), (3, 0))))
+    else:
+        image = sitk.GetImageFromArray(channel)
+    filter_ = sitk.ResampleImageFilter()
+    filter_.SetSize([int(count) for count in size])
+    filter_.SetTransform(sitk.AffineTransform(index_map[:3, :3].ravel().tolist(), index_map[:3, 3].tolist()))
+    filter_.SetInterpolator(_INTERPOLATORS[order])
+    filter_.SetDefaultPixelValue(float(fill))
+    filter_.SetOutputPixelType(image.GetPixelID() if order == 0 else sitk.sitkFloat32)
+    voxels = sitk.GetArrayFromImage(filter_.Execute(image))
+    return voxels.astype(label_type, copy=False) if order == 0 else voxels
