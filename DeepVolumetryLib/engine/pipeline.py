@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from ..image import Image
-from ..result import Result, SegmentSpec
+if TYPE_CHECKING:
+    from pathlib import Path
 
-Images = Mapping[str, Image]
+    from ..image import Image
+    from ..result import Result, SegmentSpec
+
+Images = Mapping[str, "Image"]
 
 
 @dataclass(frozen=True)
@@ -55,5 +58,5 @@ class Pipeline(Protocol):
         ...
 
 
-PipelineFactory = Callable[[str, str], Pipeline]
-__all__ = ["Images", "InputSpec", "Iterator", "Pipeline", "PipelineFactory", "Progress"]
+PipelineFactory = Callable[["Path | None", str], Pipeline]
+"""``create(bundle, device)`` of ``<Module>Lib.pipeline``; None is the bundle that ships, device "auto", "cpu", "cuda" or "mps"."""
