@@ -1,0 +1,1 @@
+"""Procedural patients with exact ground truth. Needs numpy and scipy only."""
