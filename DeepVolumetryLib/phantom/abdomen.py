@@ -97,11 +97,15 @@ def _place_kidneys(rng: np.random.Generator, body: Habitus, kind: str) -> dict[s
     moved = sides[int(rng.integers(len(sides)))] if kind == "ectopic" else ""
     kidneys = {}
     for side in sides:
-        kidney = kidney_parts(rng, scale=scale * rng.normal(1, 0.05))
+        # An ectopic kidney lies against bone and vessels: no lesions there.
+        lesions = 0 if side == moved else None
+        kidney = kidney_parts(rng, scale=scale * rng.normal(1, 0.05), tumors=lesions, cysts=lesions)
         place = np.array([rng.normal(65, 4) * body.scale, rng.normal(9, 4), rng.normal(-12 if side == "right" else 8, 10)])
-        lean, back, turn = np.deg2rad([rng.normal(14, 6), rng.normal(12, 6), rng.normal(30, 12) if rng.random() < 0.92 else rng.uniform(-20, 110)])
+        malrotated = rng.random() < 0.08
+        lean, back, turn = np.deg2rad([rng.normal(14, 6), rng.normal(12, 6), rng.uniform(-20, 110) if malrotated else rng.normal(30, 12)])
         if kind == "horseshoe":
-            place, lean = np.array([52.0 * body.scale, 24.0, -38.0 + rng.normal(0, 6)]), -np.deg2rad(rng.uniform(22, 32))
+            place = np.array([52.0 * body.scale, 24.0, -38.0 + rng.normal(0, 6)])
+            lean = -np.deg2rad(rng.uniform(22, 32))
         elif side == moved:
             place, turn = np.array([rng.uniform(35, 55), 42.0, rng.uniform(-125, -100)]), np.deg2rad(rng.uniform(40, 110))
         # Thick kidneys and medial lesions must not end up inside the spine.
@@ -113,13 +117,17 @@ def _place_kidneys(rng: np.random.Generator, body: Habitus, kind: str) -> dict[s
 def _clear_around(canvas: Canvas, kidneys: dict[str, Kidney], rng: np.random.Generator) -> None:
     """Perirenal fat. Liver and spleen may come close or touch; bowel and muscle keep a little more distance."""
     solid = (44, 84)
-    bone = tuple(range(100, 118)) + (78, 83, 29, 30, 0, 45, 46)
+    bone = (*range(100, 118), 78, 83, 29, 30, 0, 45, 46)
     for kidney in kidneys.values():
         touch = rng.random() < 0.35
-        for gap, table in ((0.0 if touch else rng.uniform(1, 9), only(*solid)), (rng.uniform(2, 12), all_but(*solid, *bone, MUSCLE, 3, 39))):
-            reach = kidney.radii[0] * 1.25 + gap
+        apart, around = rng.uniform(1, 9), rng.uniform(2, 12)
+        for gap, table in ((0.0 if touch else apart, only(*solid)), (around, all_but(*solid, *bone, MUSCLE, 3, 39))):
             edge = (1 + gap / kidney.radii[2]) ** 2 - 1
-            canvas.paint(FAT, kidney.center, np.full(3, reach), lambda x, y, z, edge=edge, k=kidney: k.outline_ras(x, y, z) < edge, over=table)
+
+            def near(x: NDArray, y: NDArray, z: NDArray, kidney: Kidney = kidney, edge: float = edge) -> NDArray:
+                return kidney.outline_ras(x, y, z) < edge
+
+            canvas.paint(FAT, kidney.center, np.full(3, kidney.radii[0] * 1.25 + gap), near, over=table)
 
 
 def _isthmus(canvas: Canvas, kidneys: dict[str, Kidney]) -> None:

@@ -59,7 +59,9 @@ class Canvas:
             values = labels(*points)
             np.copyto(box, values, where=values > 0)
 
-    def ellipsoid(self, value: int, center: ArrayLike, radii: ArrayLike, rng: np.random.Generator | None = None, over: NDArray | None = None) -> None:
+    def ellipsoid(
+        self, value: int, center: ArrayLike, radii: ArrayLike, rng: np.random.Generator | None = None, over: NDArray | None = None
+    ) -> None:
         """An ellipsoid along the axes; with `rng` its surface is made uneven by about a twentieth of its radii."""
         center, radii = np.asarray(center, float), np.asarray(radii, float)
         wobble = None if rng is None else Wobble(rng, wavelength=2.5 * float(radii.mean()), amplitude=0.12)
@@ -89,7 +91,7 @@ class Canvas:
 
 
 class Wobble:
-    """A smooth random field of zero mean and standard deviation `amplitude`: a few products of sines (cheap on open grids, where sines are per axis)."""
+    """A smooth random field of mean 0 and standard deviation `amplitude`: a few products of sines, which open grids make cheap."""
 
     def __init__(self, rng: np.random.Generator, wavelength: float, amplitude: float, terms: int = 6) -> None:
         self.wave = (rng.normal(size=(terms, 3)) * 2 * np.pi / wavelength / np.sqrt(3)).astype(np.float32)

@@ -11,7 +11,18 @@ from .canvas import Canvas
 from .label_names import FAT, MUSCLE
 
 # Height above L2 in mm, then what the half width and half depth of the inner cavity are relative to those at L2.
-_PROFILE = np.array([(-260, 0.72, 0.62), (-200, 0.82, 0.72), (-140, 0.98, 0.85), (-90, 1.0, 0.92), (-40, 0.96, 0.98), (20, 1.0, 1.0), (90, 1.05, 1.08), (180, 1.02, 1.05)])
+_PROFILE = np.array(
+    [
+        (-260, 0.72, 0.62),
+        (-200, 0.82, 0.72),
+        (-140, 0.98, 0.85),
+        (-90, 1.0, 0.92),
+        (-40, 0.96, 0.98),
+        (20, 1.0, 1.0),
+        (90, 1.05, 1.08),
+        (180, 1.02, 1.05),
+    ]
+)
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ PART_NAMES = {PARENCHYMA: "parenchyma", TUMOR: "tumor", CYST: "cyst", SINUS: "si
 
 @dataclass(frozen=True)
 class Lesion:
-    """A tumor or cyst: an uneven ball around `center` (u, v, w) with `radius` in mm; `outside` is the share of it beyond the kidney's surface."""
+    """A tumor or cyst: an uneven ball around `center` (u, v, w), mm; `outside` is how much of its diameter lies beyond the surface."""
 
     value: int
     center: NDArray
@@ -195,4 +195,5 @@ def _lesion(rng: np.random.Generator, bean: Kidney, value: int) -> Lesion:
     depth = float(distance[inside].max(initial=5))
     outside = float(rng.beta(1.2, 1.2) * 0.85)
     center = direction * max(depth + (2 * outside - 1) * radius, 0.3 * depth)
-    return Lesion(value, center, radius, outside, Wobble(rng, wavelength=1.8 * radius, amplitude=rng.uniform(0.01, 0.1 if value == TUMOR else 0.02)))
+    uneven = rng.uniform(0.01, 0.1 if value == TUMOR else 0.02)
+    return Lesion(value, center, radius, outside, Wobble(rng, wavelength=1.8 * radius, amplitude=uneven))

@@ -39,13 +39,17 @@ def _diaphragm(body: Habitus, x: NDArray, y: NDArray) -> NDArray:
     return body.scale * (top - 95 * fall * (1 - 0.35 * np.clip(depth, 0, 1)))
 
 
+def _squared(x: NDArray, y: NDArray, z: NDArray, center: NDArray, radii: NDArray) -> NDArray:
+    return ((x - center[0]) / radii[0]) ** 2 + ((y - center[1]) / radii[1]) ** 2 + ((z - center[2]) / radii[2]) ** 2
+
+
 def bowel(canvas: Canvas, body: Habitus, rng: np.random.Generator) -> None:
     """Small bowel as loops in fat, colon as a frame around it, both inside the cavity."""
     loops = Wobble(rng, wavelength=rng.uniform(38, 55), amplitude=1.0, terms=14)
     threshold = np.quantile(rng.normal(0, 0.9, 500), body.visceral * 0.75)
     hind = Wobble(rng, wavelength=90, amplitude=12)
     center = (0.0, (body.front + 30) / 2, -85.0)
-    reach = (body.width * 0.86, body.front / 2, 112.0)
+    reach = (body.width, body.front / 2 + 20, 112.0)
 
     def inside(x: NDArray, y: NDArray, z: NDArray) -> NDArray:
         round_off = ((z - center[2]) / reach[2]) ** 4
@@ -80,7 +84,7 @@ def bowel(canvas: Canvas, body: Habitus, rng: np.random.Generator) -> None:
     # Gas rises: a pocket in the front half of some stretches of colon.
     for start in rng.choice(len(centers) - 12, 5, replace=False):
         for point, radius in zip(centers[start : start + 12], radii[start : start + 12], strict=True):
-            canvas.ellipsoid(0, point + (0, 0.3 * radius, 0), (0.6 * radius, 0.4 * radius, 0.6 * radius), over=only(13))
+            canvas.ellipsoid(0, point + np.array((0, 0.3 * radius, 0)), (0.6 * radius, 0.4 * radius, 0.6 * radius), over=only(13))
 
 
 def upper_abdomen(canvas: Canvas, body: Habitus, rng: np.random.Generator) -> None:
@@ -88,18 +92,28 @@ def upper_abdomen(canvas: Canvas, body: Habitus, rng: np.random.Generator) -> No
     w, front, s = body.width, body.front, body.scale
     room = only(FAT, 82, 13, 0)
     jitter = rng.normal(0, 5, (5, 3))
-    fundus, trunk, antrum, pylorus, papilla = jitter + [
-        (-0.48 * w, 0.30 * front, 82 * s),
-        (-0.50 * w, 0.55 * front, 42),
-        (-0.12 * w, 0.76 * front, 2),
-        (0.20 * w, 0.55 * front, 4),
-        (0.32 * w, 0.40 * front, -35),
-    ]
+    fundus, trunk, antrum, pylorus, papilla = jitter + np.array(
+        [
+            (-0.48 * w, 0.30 * front, 82 * s),
+            (-0.50 * w, 0.55 * front, 42),
+            (-0.12 * w, 0.76 * front, 2),
+            (0.20 * w, 0.55 * front, 4),
+            (0.32 * w, 0.40 * front, -35),
+        ]
+    )
     fill = rng.uniform(0.7, 1.25)
     canvas.tube(86, [fundus, trunk, antrum, pylorus], np.array([33, 31, 20, 12]) * fill, over=room)
-    canvas.ellipsoid(0, fundus + (0, 14, -10), np.array([20, 10, 18]) * fill, over=only(86))
-    canvas.tube(17, [pylorus, (0.34 * w, 0.42 * front, 0), papilla, (0.2 * w, 42, -62), (-0.12 * w, 44, -55)], [12, 12, 12, 11, 10], over=room)
-    canvas.tube(50, [papilla + (-8, 4, 18), (0.02 * w, 62, 8), (-0.35 * w, 48, 24), (-0.58 * w, 26, 42)], [14, 10, 10, 8], flatten=0.8, over=room)
+    canvas.ellipsoid(0, fundus + np.array((0, 14, -10)), np.array([20, 10, 18]) * fill, over=only(86))
+    canvas.tube(
+        17, [pylorus, (0.34 * w, 0.42 * front, 0), papilla, (0.2 * w, 42, -62), (-0.12 * w, 44, -55)], [12, 12, 12, 11, 10], over=room
+    )
+    canvas.tube(
+        50,
+        [papilla + np.array((-8, 4, 18)), (0.02 * w, 62, 8), (-0.35 * w, 48, 24), (-0.58 * w, 26, 42)],
+        [14, 10, 10, 8],
+        flatten=0.8,
+        over=room,
+    )
     canvas.tube(51, [(0.0, 50, -12), (0.12 * w, 52, 20), (0.28 * w, 58, 48)], [6, 7, 6], over=room)
 
     x0 = rng.normal(0.60, 0.04) * w
@@ -110,13 +124,15 @@ def upper_abdomen(canvas: Canvas, body: Habitus, rng: np.random.Generator) -> No
     uneven = Wobble(rng, wavelength=150, amplitude=0.08)
 
     def liver(x: NDArray, y: NDArray, z: NDArray) -> NDArray:
-        lobes = (sum(((a - c) / r) ** 2 for a, c, r in zip((x, y, z), m, n, strict=True)) for m, n in ((right, right_radii), (left, left_radii)))
+        lobes = [_squared(x, y, z, right, right_radii), _squared(x, y, z, left, left_radii)]
         below = z < _diaphragm(body, x, y) - 3
         behind = y > spine_y(z) + 24 - 1.4 * np.clip(x - 8, 0, None)
         return (np.minimum(*lobes) < 1 + uneven(x, y, z)) & (body.cavity(x, y, z) < 0.96) & below & behind
 
     canvas.paint(44, (0.3 * w, 0.4 * front, 40), (1.0 * w, 1.1 * front, 150), liver, over=only(FAT, 82, 13, 0, 86, 17))
-    canvas.ellipsoid(21, right + (-0.18 * w, 0.25 * front, -0.45 * right_radii[2]), (13, 13, rng.uniform(18, 32)), over=all_but(200, 201))
+    canvas.ellipsoid(
+        21, right + np.array((-0.18 * w, 0.25 * front, -0.45 * right_radii[2])), (13, 13, rng.uniform(18, 32)), over=all_but(200, 201)
+    )
     size = rng.uniform(0.8, 1.3) * s
     middle = np.array([-0.76 * w, rng.normal(0, 6), rng.normal(48, 10) * s])
     radii = size * np.array([32, 58, 54])
@@ -190,7 +206,13 @@ def skeleton(canvas: Canvas, body: Habitus, rng: np.random.Generator) -> None:
     canvas.tube(83, canal, [8] * len(canal))
     canvas.tube(78, [(0, -16, -130), (0, -42, -160), (0, -66, -190), (0, -62, -222)], np.array([27, 25, 18, 9]) * s, flatten=0.75)
     for side in (-1, 1):
-        canvas.tube(78, [(side * 20, -24, -132), (side * 42 * s, -34, -140), (side * 34 * s, -52, -175)], [17, 15, 12], flatten=0.8, over=all_but(78))
+        canvas.tube(
+            78,
+            [(side * 20, -24, -132), (side * 42 * s, -34, -140), (side * 34 * s, -52, -175)],
+            [17, 15, 12],
+            flatten=0.8,
+            over=all_but(78),
+        )
     _hips(canvas, body)
     _ribs(canvas, body, rng)
 
@@ -230,10 +252,20 @@ def vessels(canvas: Canvas, body: Habitus, rng: np.random.Generator) -> None:
     wide = rng.uniform(0.85, 1.3)
     bone = all_but(*range(100, 118), 78, 83, 45, 46)
     canvas.tube(3, [(-12, 6, 190), (-9, 18, 90), (-8, 28, 20), (-6, 36, -72)], np.array([12, 11, 9.5, 8.5]) * wide * s, over=bone)
-    canvas.tube(39, [(20, 34, 150), (20, 32, 80), (19, 30, 10), (17, 34, -80)], np.array([13, 12, 11, 10]) * s, flatten=rng.uniform(0.6, 1), over=bone)
+    canvas.tube(
+        39,
+        [(20, 34, 150), (20, 32, 80), (19, 30, 10), (17, 34, -80)],
+        np.array([13, 12, 11, 10]) * s,
+        flatten=rng.uniform(0.6, 1),
+        over=bone,
+    )
     for side, artery, vein in ((-1, 33, 35), (1, 34, 36)):
-        canvas.tube(artery, [(-6, 38, -72), (side * 28, 30, -120), (side * 62 * s, 50, -190), (side * 80 * s, 72, -240)], [7, 5.5, 5, 5], over=bone)
-        canvas.tube(vein, [(17, 34, -80), (side * 32, 20, -125), (side * 56 * s, 38, -190), (side * 70 * s, 66, -240)], [9, 7, 6, 6], over=bone)
+        canvas.tube(
+            artery, [(-6, 38, -72), (side * 28, 30, -120), (side * 62 * s, 50, -190), (side * 80 * s, 72, -240)], [7, 5.5, 5, 5], over=bone
+        )
+        canvas.tube(
+            vein, [(17, 34, -80), (side * 32, 20, -125), (side * 56 * s, 38, -190), (side * 70 * s, 66, -240)], [9, 7, 6, 6], over=bone
+        )
     fill = rng.uniform(0.7, 1.2)
     canvas.ellipsoid(92, (0, 30, -225), np.array([42, 34, 30]) * fill, rng, over=only(FAT, 82, 13, 0))
 
@@ -246,9 +278,14 @@ def renal_vessels(canvas: Canvas, body: Habitus, kidney: Kidney, side: str) -> N
     z = hilum[2] + 10
     aorta, cava = np.array([-8.0, 30.0, z]), np.array([19.0, 32.0, z - 3])
     target = np.array([17.0, 46.0, z]) if side == "left" else cava
-    canvas.tube(3, [aorta, (aorta + reach) / 2 + (0, 0, 4), hilum], [3.5, 3, 3], over=soft)
-    canvas.tube(39, [target, (target + reach) / 2 + (0, 6, 0), hilum + (0, 0, -5)], [5, 5, 4.5], over=soft)
+    canvas.tube(3, [aorta, (aorta + reach) / 2 + np.array((0, 0, 4)), hilum], [3.5, 3, 3], over=soft)
+    canvas.tube(39, [target, (target + reach) / 2 + np.array((0, 6, 0)), hilum + np.array((0, 0, -5))], [5, 5, 4.5], over=soft)
     if hilum[2] > -90:
         sign = -1 if side == "left" else 1
-        points = [hilum + (0, 0, -10), (sign * 36 * body.scale, 26, hilum[2] - 60), (sign * 45 * body.scale, 20, -140), (sign * 18, 12, -225)]
+        points = [
+            hilum + np.array((0, 0, -10)),
+            (sign * 36 * body.scale, 26, hilum[2] - 60),
+            (sign * 45 * body.scale, 20, -140),
+            (sign * 18, 12, -225),
+        ]
         canvas.tube(MUSCLE, points, [3, 2.5, 2.5, 2.5], over=soft)
