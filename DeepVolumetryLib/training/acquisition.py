@@ -1,0 +1,93 @@
+"""From tissues to an image as a scanner would make it: contrast, texture, coil, blur, slices, noise, field of view.
+
+The idea of training on images drawn at random from label maps is that of SynthSeg (Billot et al., Med Image Anal 2023).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from ..phantom.tissues import INDEX, Contrast
+from .fields import smooth_noise
+
+
+def acquire(tissue: Tensor, contrast: Contrast, spacing: float, rng: np.random.Generator) -> Tensor:
+    """Image of a tissue map, float32 (K, J, I): HU for CT, arbitrary signal otherwise.
+
+    Args:
+        tissue: index into ``phantom.tissues.TISSUES``, (K, J, I), isotropic.
+        contrast: mean and texture of each tissue.
+        spacing: mm.
+    """
+    shape = tuple(tissue.shape)
+    extent = max(shape) * spacing
+    index = tissue.long()
+    mean = torch.from_numpy(contrast.mean).float()[index]
+    texture = torch.from_numpy(contrast.texture).float()[index]
+    image = mean + texture * (0.6 * smooth_noise(shape, extent, rng.uniform(4, 9), rng) + 0.5 * torch.from_numpy(rng.standard_normal(shape, dtype=np.float32)))
+    image = _blur(image, rng.uniform(0.25, 0.75))
+    if contrast.modality == "T2" and rng.random() < 0.4:
+        # Fat saturation fails where the field is not homogeneous: at the shoulders, the hips, below the diaphragm.
+        failing = (smooth_noise(shape, extent, 160, rng) - rng.uniform(0.3, 1.2)).clamp_min(0)
+        image = torch.where(index == INDEX["fat"], image + failing * rng.uniform(0.3, 2.0), image)
+    if contrast.modality != "CT":
+        image = image.clamp_min(0) * torch.exp(smooth_noise(shape, extent, rng.uniform(90, 250), rng) * rng.uniform(0, 0.45))
+    image = thick_slices(image, spacing, rng)
+    if contrast.modality == "CT":
+        image = image + torch.from_numpy(rng.standard_normal(shape, dtype=np.float32)) * rng.uniform(3, 28)
+        return image
+    scale = float(contrast.mean.max()) if contrast.modality == "random" else 1.0
+    noise = rng.uniform(0.01, 0.09) * scale
+    real = image + torch.from_numpy(rng.standard_normal(shape, dtype=np.float32)) * noise
+    imaginary = torch.from_numpy(rng.standard_normal(shape, dtype=np.float32)) * noise
+    return torch.sqrt(real * real + imaginary * imaginary)  # Rician, as magnitude images are
+
+
+def thick_slices(image: Tensor, spacing: float, rng: np.random.Generator) -> Tensor:
+    """Average over slices of 1-7 mm along a random axis and put them back on the grid, as resampling a scan does."""
+    if rng.random() < 0.25:
+        return image
+    axis = int(rng.choice(3, p=[0.5, 0.4, 0.1]))
+    thickness = rng.uniform(1.5, 7.0) / spacing
+    if thickness < 1.3:
+        return image
+    count = max(2, int(round(image.shape[axis] / thickness)))
+    size = list(image.shape)
+    size[axis] = count
+    slices = functional.interpolate(image[None, None], size=size, mode="area")
+    mode = "trilinear" if rng.random() < 0.85 else "nearest"
+    kwargs = {"align_corners": False} if mode == "trilinear" else {}
+    return functional.interpolate(slices, size=tuple(image.shape), mode=mode, **kwargs)[0, 0]
+
+
+def field_of_view(shape: tuple[int, int, int], spacing: float, rng: np.random.Generator, thinnest_mm: float = 80.0) -> Tensor:
+    """What the scan covers, bool (K, J, I): a slab along one random axis in half of the draws, all otherwise."""
+    mask = torch.ones(shape, dtype=torch.bool)
+    if rng.random() < 0.5:
+        return mask
+    axis = int(rng.choice(3, p=[0.45, 0.5, 0.05]))
+    count = shape[axis]
+    length = int(np.clip(rng.uniform(thinnest_mm / spacing, count * 1.1), 1, count))
+    start = int(rng.integers(0, count - length + 1))
+    for low, high in ((0, start), (start + length, count)):
+        mask.narrow(axis, low, high - low).fill_(False)
+    return mask
+
+
+def _blur(image: Tensor, sigma: float) -> Tensor:
+    """Gaussian of ``sigma`` voxels, three taps an axis: the partial volume of voxels about one sigma wide."""
+    side = float(np.exp(-0.5 / sigma**2))
+    kernel = torch.tensor([side, 1.0, side]) / (1 + 2 * side)
+    volume = image[None, None]
+    for axis in range(3):
+        shape = [1, 1, 1, 1, 1]
+        shape[2 + axis] = 3
+        padding = [0, 0, 0]
+        padding[axis] = 1
+        edge = [0, 0, 0, 0, 0, 0]
+        edge[2 * (2 - axis)] = edge[2 * (2 - axis) + 1] = 1
+        volume = functional.conv3d(functional.pad(volume, edge, mode="replicate"), kernel.reshape(shape))
+    return volume[0, 0]

@@ -1,0 +1,157 @@
+"""A training loop that stops and goes on: slices of some minutes, on a GPU when there is one, on two CPU cores when not."""
+
+from __future__ import annotations
+
+import csv
+import math
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn import Module
+
+Batch = tuple[Tensor, Tensor, Tensor]
+
+
+@dataclass(frozen=True)
+class LoopSettings:
+    """How to train.
+
+    Attributes:
+        total_minutes: training time over all slices; the learning rate falls to zero over it (cosine).
+        learning_rate: highest rate, reached after two percent of the time.
+        weight_decay: of AdamW.
+        average: decay of the running average of the weights, which is what is kept in the end.
+        save_minutes: how often a checkpoint is written.
+    """
+
+    total_minutes: float
+    learning_rate: float = 2e-3
+    weight_decay: float = 1e-4
+    average: float = 0.998
+    save_minutes: float = 2.0
+
+
+def train(
+    network: Module,
+    batches: Callable[[int], Iterable[Batch]],
+    loss: Callable[[Tensor, Tensor, Tensor], Tensor],
+    settings: LoopSettings,
+    out: Path,
+    minutes: float,
+    resume: bool = True,
+    device: str = "cpu",
+) -> dict[str, Any]:
+    """Train for some minutes and leave ``checkpoint.pt`` and ``log.csv`` in ``out``.
+
+    Args:
+        network: takes (N, C, K, J, I); changed in place.
+        batches: called with the number of the slice, so that a resumed run draws other samples.
+        loss: of (logits float32, target, where it counts).
+        out: made if missing.
+        minutes: length of this slice; it also ends when ``settings.total_minutes`` are reached.
+        resume: go on from ``checkpoint.pt`` if there is one.
+
+    Returns:
+        {"step", "seconds", "loss", "done"}.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    path = out / "checkpoint.pt"
+    network.to(device=device, memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+    optimizer = torch.optim.AdamW(network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
+    state: dict[str, Any] = {"step": 0, "seconds": 0.0, "slice": 0}
+    average = {key: value.detach().clone() for key, value in network.state_dict().items()}
+    if resume and path.exists():
+        saved = torch.load(path, map_location=device, weights_only=True)
+        network.load_state_dict(saved["network"])
+        optimizer.load_state_dict(saved["optimizer"])
+        average, state = saved["average"], saved["state"]
+    start, spent_before, last_save = time.monotonic(), state["seconds"], time.monotonic()
+    recent: float | None = None
+    network.train()
+    for image, target, covered in batches(state["slice"]):
+        elapsed = time.monotonic() - start
+        state["seconds"] = spent_before + elapsed
+        if elapsed > minutes * 60 or state["seconds"] > settings.total_minutes * 60:
+            break
+        rate = settings.learning_rate * schedule(state["seconds"] / (settings.total_minutes * 60))
+        for group in optimizer.param_groups:
+            group["lr"] = rate
+        image = image.to(device, memory_format=torch.channels_last_3d)
+        with torch.autocast(torch.device(device).type, torch.bfloat16):
+            logits = network(image)
+        value = loss(logits.float(), target.to(device), covered.to(device))
+        optimizer.zero_grad(set_to_none=True)
+        value.backward()
+        torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+        optimizer.step()
+        state["step"] += 1
+        _average(average, network, min(settings.average, (1 + state["step"]) / (20 + state["step"])))
+        number = float(value.detach())
+        recent = number if recent is None else 0.98 * recent + 0.02 * number
+        if state["step"] % 25 == 0:
+            _log(out / "log.csv", state, recent, rate)
+        if time.monotonic() - last_save > settings.save_minutes * 60:
+            _save(path, network, optimizer, average, state)
+            last_save = time.monotonic()
+    state["slice"] += 1
+    _save(path, network, optimizer, average, state)
+    return {**state, "loss": recent, "done": state["seconds"] >= settings.total_minutes * 60}
+
+
+def schedule(progress: float) -> float:
+    """Share of the highest learning rate: linear over the first two percent, then a cosine to a hundredth."""
+    if progress < 0.02:
+        return 0.05 + 0.95 * progress / 0.02
+    return 0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * min(1.0, (progress - 0.02) / 0.98)))
+
+
+def dice_cross_entropy(logits: Tensor, target: Tensor, covered: Tensor, weights: Tensor | None = None) -> Tensor:
+    """Mean of soft Dice over the foreground classes present plus cross-entropy, where the scan has data.
+
+    Args:
+        logits: (N, C, K, J, I) float32.
+        target: (N, K, J, I) integer.
+        covered: (N, K, J, I) bool.
+        weights: of the classes in the cross-entropy, (C,).
+    """
+    classes = logits.shape[1]
+    inside = covered[:, None].float()
+    entropy = torch.nn.functional.cross_entropy(logits, target.long(), weight=weights, reduction="none")
+    entropy = (entropy * inside[:, 0]).sum() / inside.sum().clamp_min(1)
+    probability = torch.softmax(logits, 1) * inside
+    truth = torch.nn.functional.one_hot(target.long(), classes).movedim(-1, 1).float() * inside
+    axes = (0, 2, 3, 4)
+    overlap, total, present = (probability * truth).sum(axes), (probability + truth).sum(axes), truth.sum(axes)
+    dice = (2 * overlap + 1) / (total + 1)
+    counts = (present > 0).float()
+    counts[0] = 0
+    return entropy + 1 - (dice * counts).sum() / counts.sum().clamp_min(1)
+
+
+def _average(average: dict[str, Tensor], network: Module, decay: float) -> None:
+    with torch.no_grad():
+        for key, value in network.state_dict().items():
+            if value.dtype.is_floating_point:
+                average[key].lerp_(value, 1 - decay)
+            else:
+                average[key].copy_(value)
+
+
+def _log(path: Path, state: dict[str, Any], loss: float, rate: float) -> None:
+    new = not path.exists()
+    with path.open("a", newline="", encoding="utf-8") as stream:
+        writer = csv.writer(stream)
+        if new:
+            writer.writerow(["step", "seconds", "loss", "learning_rate"])
+        writer.writerow([state["step"], f"{state['seconds']:.0f}", f"{loss:.4f}", f"{rate:.2e}"])
+
+
+def _save(path: Path, network: Module, optimizer: torch.optim.Optimizer, average: dict[str, Tensor], state: dict[str, Any]) -> None:
+    beside = path.with_suffix(".tmp")
+    torch.save({"network": network.state_dict(), "optimizer": optimizer.state_dict(), "average": average, "state": state}, beside)
+    beside.replace(path)

@@ -1,0 +1,217 @@
+"""Compose a training patch: a warped torso, kidneys of patients set into it, on any grid.
+
+Everything is sampled point by point from the packed label maps, so that every patch has a new anatomy, and the same
+function serves the localizer (5 mm, a whole abdomen) and the refiner (1.75 mm, one kidney).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy import ndimage
+from torch import Tensor
+
+from DeepVolumetryLib.phantom.tissues import INDEX
+from DeepVolumetryLib.training.fields import displacement, smooth_noise
+
+from ..labels import CYST, PARENCHYMA, SINUS, TUMOR
+from .pack import SPACING_MM, Kidney, Torso
+
+_BOWEL = (13, 17, 82, 86)  # colon, duodenum, small bowel, stomach
+_OWN_KIDNEYS = (40, 41, 42, 43)
+_CORD = 83
+
+
+@dataclass(frozen=True)
+class Composition:
+    """Labels on a patch, shape (K, J, I) each.
+
+    Attributes:
+        kidney: values of ``labels.py`` (parenchyma, tumor, cyst, sinus).
+        structure: torso structure values where there is no kidney.
+        tissue: index into ``phantom.tissues.TISSUES``, what the image is rendered from.
+    """
+
+    kidney: Tensor
+    structure: Tensor
+    tissue: Tensor
+
+
+class Anatomy:
+    """Torsos and kidneys as tensors, ready to be sampled."""
+
+    def __init__(self, kidneys: list[Kidney], torsos: list[Torso]) -> None:
+        self.kidneys = [(torch.from_numpy(k.labels), torch.from_numpy(k.center).float()) for k in kidneys]
+        self.torsos = [(torch.from_numpy(t.labels), torch.from_numpy(t.outside_mm), torch.from_numpy(t.tissue), t) for t in torsos]
+        self.by_case: dict[str, dict[str, int]] = {}
+        for number, kidney in enumerate(kidneys):
+            self.by_case.setdefault(kidney.case, {})[kidney.side] = number
+        self.cases = sorted(self.by_case)
+
+    def pair(self, rng: np.random.Generator) -> dict[str, tuple[int, bool]]:
+        """Kidneys for the two sides: side -> (number, mirrored). Sometimes one is missing or borrowed from another patient."""
+        chosen: dict[str, tuple[int, bool]] = {}
+        case = self.by_case[self.cases[rng.integers(len(self.cases))]]
+        for side in ("left", "right"):
+            if rng.random() < 0.25:
+                number = int(rng.integers(len(self.kidneys)))
+                own = next(s for entry in self.by_case.values() for s, n in entry.items() if n == number)
+                chosen[side] = (number, own != side)
+            elif side in case:
+                chosen[side] = (case[side], False)
+        if len(chosen) == 2 and rng.random() < 0.05:
+            chosen.pop(("left", "right")[rng.integers(2)])
+        return chosen
+
+
+def lookup(volume: Tensor, points: Tensor, spacing: float) -> tuple[Tensor, Tensor]:
+    """Nearest value of a (K, J, I) volume at points in mm, shape (3, ...); and where the points are inside."""
+    index = (points / spacing).round_().long()
+    inside = torch.ones(index.shape[1:], dtype=torch.bool)
+    flat = torch.zeros(index.shape[1:], dtype=torch.long)
+    for axis, count in enumerate(volume.shape):
+        inside &= (index[axis] >= 0) & (index[axis] < count)
+        flat = flat * count + index[axis].clamp_(0, count - 1)
+    values = volume.reshape(-1)[flat.reshape(-1)].reshape(flat.shape)
+    return torch.where(inside, values, torch.zeros((), dtype=values.dtype)), inside
+
+
+def share_nearby(mask: Tensor, size: int) -> Tensor:
+    """Share of a cube of ``size`` voxels around each voxel that is in the mask: 1 deep inside, about 0.5 on a flat surface."""
+    return torch.from_numpy(ndimage.uniform_filter(mask.numpy().astype(np.float32), size, mode="nearest"))
+
+
+def rotation(rng: np.random.Generator, degrees: float, stretch: float) -> np.ndarray:
+    """A random 3x3 of small rotations and stretches, axes (z, y, x)."""
+    a, b, c = np.deg2rad(rng.uniform(-degrees, degrees, 3))
+    rz = np.array([[1, 0, 0], [0, np.cos(a), -np.sin(a)], [0, np.sin(a), np.cos(a)]])
+    ry = np.array([[np.cos(b), 0, -np.sin(b)], [0, 1, 0], [np.sin(b), 0, np.cos(b)]])
+    rx = np.array([[np.cos(c), -np.sin(c), 0], [np.sin(c), np.cos(c), 0], [0, 0, 1]])
+    return rz @ ry @ rx @ np.diag(np.exp(rng.uniform(-stretch, stretch, 3)))
+
+
+def grid_points(shape: tuple[int, int, int], spacing: float) -> Tensor:
+    """Points in mm around 0, shape (3, K, J, I), order (z, y, x)."""
+    axes = [(torch.arange(n, dtype=torch.float32) - (n - 1) / 2) * spacing for n in shape]
+    return torch.stack(torch.meshgrid(*axes, indexing="ij"))
+
+
+def compose(
+    anatomy: Anatomy, shape: tuple[int, int, int], spacing: float, rng: np.random.Generator, center: str, jitter_mm: float = 15.0
+) -> Composition:
+    """A random anatomy on a patch.
+
+    Args:
+        shape: voxels (K, J, I).
+        spacing: mm, isotropic.
+        center: "kidney" puts a kidney near the middle; "anywhere" picks any place of the torso.
+        jitter_mm: how far from the middle the kidney may lie.
+    """
+    labels, outside, tissue_of_structure, torso = anatomy.torsos[rng.integers(len(anatomy.torsos))]
+    sides = anatomy.pair(rng)
+    if center == "kidney" and sides:
+        side = list(sides)[rng.integers(len(sides))]
+        middle = torso.centers[side] + rng.uniform(-jitter_mm, jitter_mm, 3)
+    else:
+        size = np.array(labels.shape) * torso.spacing
+        middle = size * np.array([rng.uniform(0.05, 0.95), rng.uniform(0.4, 0.6), rng.uniform(0.4, 0.6)])
+    extent = max(shape) * spacing
+    turned = rotation(rng, 12, 0.12)
+    points = torch.einsum("ab,bkji->akji", torch.from_numpy(turned).float(), grid_points(shape, spacing))
+    points += torch.from_numpy(middle).float()[:, None, None, None]
+    points += displacement(shape, extent, rng, coarse_mm=70, amplitude_mm=9)
+
+    structure, inside = lookup(labels, points, torso.spacing)
+    beyond, _ = lookup(outside, points, torso.spacing)
+    structure = _fill_trunk(structure, beyond, inside, shape, extent, rng)
+    for value in _OWN_KIDNEYS:
+        structure[structure == value] = 200
+    kidney = torch.zeros(shape, dtype=torch.uint8)
+    local = points + displacement(shape, extent, rng, coarse_mm=28, amplitude_mm=2.5)
+    for side, (number, mirrored) in sides.items():
+        crop, crop_center = anatomy.kidneys[number]
+        place = torch.from_numpy(torso.centers[side] + rng.normal(0, (9, 6, 6), 3)).float()
+        change = rotation(rng, 14, 0.14)
+        if mirrored:
+            change = np.diag([1, 1, -1]) @ change
+        relative = torch.einsum("ab,bkji->akji", torch.from_numpy(change).float(), local - place[:, None, None, None])
+        values, _ = lookup(crop, relative + (crop_center * SPACING_MM)[:, None, None, None], SPACING_MM)
+        kidney = torch.where(kidney > 0, kidney, values)
+    structure = _perirenal_fat(structure, kidney, spacing, rng)
+    tissue = tissue_of_structure[structure.long()].clone()
+    _bowel_contents(tissue, structure, extent, rng)
+    _bone_shell(tissue, spacing)
+    _kidney_tissue(tissue, kidney, spacing, extent, rng)
+    return Composition(kidney, structure, tissue)
+
+
+def _fill_trunk(structure: Tensor, beyond: Tensor, inside: Tensor, shape: tuple[int, int, int], extent: float, rng: np.random.Generator) -> Tensor:
+    """Between the labeled structures lie fat, mesentery and vessels; around them the abdominal wall, fat and skin."""
+    empty = (structure == 0) & inside
+    wall, fat = rng.uniform(4, 14), rng.uniform(3, 45)
+    beyond = beyond.float() + smooth_noise(shape, extent, 50, rng) * 3
+    trunk = empty & (beyond < 0.5)
+    structure = structure.clone()
+    structure[trunk] = 200
+    structure[trunk & (smooth_noise(shape, extent, 11, rng) > rng.uniform(0.9, 1.8))] = 202  # unlabeled soft tissue
+    structure[empty & (beyond >= 0.5) & (beyond < wall)] = 201
+    structure[empty & (beyond >= wall) & (beyond < wall + fat)] = 200
+    structure[empty & (beyond >= wall + fat) & (beyond < wall + fat + 3)] = 203  # skin
+    return structure
+
+
+def _perirenal_fat(structure: Tensor, kidney: Tensor, spacing: float, rng: np.random.Generator) -> Tensor:
+    """A rim of fat around the kidneys; none in a quarter of the draws, so that spleen and liver touch them."""
+    rim = int(round(rng.uniform(0, 9) / spacing)) if rng.random() < 0.7 else 0
+    near = kidney > 0
+    if rim:
+        size = 2 * rim + 1
+        near = torch.from_numpy(ndimage.maximum_filter(near.numpy().view(np.uint8), size)) > 0
+    bone = ((structure >= 53) & (structure <= 81)) | (structure >= 93) & (structure <= 117) | (structure == 29) | (structure == 30)
+    return torch.where(near & ~bone & (structure > 0), torch.full_like(structure, 200), structure)
+
+
+def _bowel_contents(tissue: Tensor, structure: Tensor, extent: float, rng: np.random.Generator) -> None:
+    shape = tuple(structure.shape)
+    noise = smooth_noise(shape, extent, 25, rng)
+    bowel = torch.zeros(shape, dtype=torch.bool)
+    for value in _BOWEL:
+        bowel |= structure == value
+    core = bowel & (share_nearby(bowel, 3) > 0.9)
+    low, high = sorted(rng.uniform(-1.2, 1.2, 2))
+    tissue[core] = torch.where(
+        noise[core] < low, INDEX["bowel_gas"], torch.where(noise[core] < high, INDEX["bowel_fluid"], INDEX["bowel_solid"])
+    ).to(tissue.dtype)
+    if rng.random() < 0.3:
+        tissue[core & (noise > rng.uniform(-0.5, 1.5))] = INDEX["bowel_wall"]
+
+
+def _bone_shell(tissue: Tensor, spacing: float) -> None:
+    bone = tissue == INDEX["marrow"]
+    if spacing < 3 and bone.any():
+        shell = bone & (share_nearby(bone, 3) < 0.85)
+        tissue[shell] = INDEX["cortical_bone"]
+
+
+def _kidney_tissue(tissue: Tensor, kidney: Tensor, spacing: float, extent: float, rng: np.random.Generator) -> None:
+    """Cortex outside, pyramids inside; the sinus is fat with calyces and vessels; large tumors have necrosis."""
+    shape = tuple(kidney.shape)
+    organ = kidney > 0
+    if not organ.any():
+        return
+    size = max(1, int(round(rng.uniform(4, 7) / spacing))) * 2 + 1
+    depth = share_nearby(organ, size)
+    fine = smooth_noise(shape, extent, 9, rng)
+    parenchyma = kidney == PARENCHYMA
+    tissue[parenchyma] = INDEX["cortex"]
+    tissue[parenchyma & (depth > 0.93) & (fine > -0.4)] = INDEX["medulla"]
+    sinus = kidney == SINUS
+    tissue[sinus] = INDEX["sinus_fat"]
+    tissue[sinus & (fine > rng.uniform(0, 1.3))] = INDEX["collecting"]
+    tissue[sinus & (fine < rng.uniform(-2.2, -1.0))] = INDEX["vein"]
+    tumor = kidney == TUMOR
+    tissue[tumor] = INDEX["tumor"]
+    tissue[tumor & (depth > 0.98) & (smooth_noise(shape, extent, 16, rng) > rng.uniform(0.2, 2))] = INDEX["necrosis"]
+    tissue[kidney == CYST] = INDEX["cyst"]

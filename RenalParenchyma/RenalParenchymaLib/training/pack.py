@@ -1,0 +1,190 @@
+"""Pack label maps for training: single kidneys and whole torsos, small enough to travel (about 20 MB)."""
+
+from __future__ import annotations
+
+import csv
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from scipy import ndimage
+
+from DeepVolumetryLib.image import Image
+from DeepVolumetryLib.phantom.tissues import INDEX, tissue_of
+
+from ..labels import CYST, PARENCHYMA, SINUS, TUMOR
+
+SPACING_MM = 1.5
+_FAT, _WALL, _SOFT, _SKIN = 200, 201, 202, 203
+_KIDNEY_LEFT, _KIDNEY_RIGHT = 42, 43
+
+
+@dataclass(frozen=True)
+class Kidney:
+    """One kidney with its lesions: labels (K, J, I) of ``labels.py``, axes R, A, S, 1.5 mm, center in voxels (k, j, i)."""
+
+    case: str
+    fold: int
+    side: str
+    labels: np.ndarray
+    center: np.ndarray
+
+
+@dataclass(frozen=True)
+class Torso:
+    """A torso to set kidneys into: structure values, distance outside the trunk (mm), kidney centers in mm (z, y, x)."""
+
+    name: str
+    spacing: float
+    labels: np.ndarray
+    outside_mm: np.ndarray
+    centers: dict[str, np.ndarray]
+    tissue: np.ndarray  # lookup: structure value -> tissue index
+
+
+def add_sinus(labels: np.ndarray, spacing: float) -> np.ndarray:
+    """Label what a kidney encloses at its hilum as sinus: closing of the organ by 9 mm, less the organ.
+
+    KiTS leaves sinus and collecting system as background; a kidney's volume as radiologists outline it includes them.
+    """
+    organ = labels > 0
+    radius = 9.0
+    pad = int(np.ceil(radius / spacing)) + 1
+    padded = np.pad(organ, pad)
+    # Closing by a ball through two distance transforms: exact, and faster than a large structuring element.
+    dilated = ndimage.distance_transform_edt(~padded) <= radius / spacing
+    closed = ndimage.distance_transform_edt(dilated) > radius / spacing
+    closed = closed[pad:-pad, pad:-pad, pad:-pad]
+    result = labels.copy()
+    sinus = closed & ~organ
+    # A lesion bulging from the surface makes false pockets: only what touches parenchyma on many sides is sinus.
+    near = ndimage.uniform_filter((labels == PARENCHYMA).astype(np.float32), int(round(12 / spacing)))
+    result[sinus & (near > 0.22)] = SINUS
+    return result
+
+
+def split_kidneys(image: Image) -> dict[str, np.ndarray]:
+    """Left and right organ of a two-kidney label map in R, A, S order; a side that is missing is left out."""
+    components, count = ndimage.label(image.voxels > 0)
+    if count == 0:
+        return {}
+    sizes = np.bincount(components.ravel())[1:]
+    width = image.voxels.shape[2]
+    middle = width / 2
+    sides: dict[str, np.ndarray] = {}
+    for number in np.argsort(sizes)[::-1]:
+        if sizes[number] < 300:
+            break
+        box = ndimage.find_objects((components == number + 1).astype(np.uint8))[0]
+        center = (box[2].start + box[2].stop) / 2
+        if box[2].stop - box[2].start > 0.72 * width:  # horseshoe: both sides in one piece
+            return {}
+        side = "right" if center > middle else "left"
+        sides[side] = sides.get(side, np.zeros(image.shape, bool)) | (components == number + 1)
+    return sides
+
+
+def pack_kidneys(folder: Path) -> list[Kidney]:
+    """Every kidney of a folder like ``kidney_ct_labels`` (label maps and ``cases.csv`` with a fold per case)."""
+    from DeepVolumetryLib.image_io import read_image
+
+    kidneys = []
+    with (folder / "cases.csv").open(encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    for row in rows:
+        image = read_image(folder / f"{row['case']}.nii.gz").canonical()
+        labels = add_sinus(image.voxels.astype(np.uint8), image.spacing[0])
+        factor = image.spacing[0] / SPACING_MM
+        for side, mask in split_kidneys(image).items():
+            nearby = ndimage.binary_dilation(mask, iterations=8)
+            alone = np.where(nearby, labels, 0)
+            box = ndimage.find_objects((alone > 0).astype(np.uint8))[0]
+            crop = np.pad(alone[box], 4)
+            # Order 0 on values would prefer nothing; zoom each label as an area and take the largest.
+            areas = np.stack([ndimage.zoom((crop == value).astype(np.float32), factor, order=1) for value in range(5)])
+            small = areas.argmax(0).astype(np.uint8)
+            center = np.array(ndimage.center_of_mass(np.isin(small, (PARENCHYMA, SINUS, TUMOR, CYST))))
+            kidneys.append(Kidney(row["case"], int(row["fold"]), side, small, center))
+    return kidneys
+
+
+def structure_tissues(names: dict[int, str]) -> np.ndarray:
+    """Lookup of 256 entries: structure value -> index into phantom.tissues.TISSUES."""
+    lookup = np.full(256, INDEX["other"], np.uint8)
+    lookup[0] = INDEX["air"]
+    for value, name in names.items():
+        lookup[value] = INDEX[tissue_of(name)]
+    lookup[_FAT], lookup[_WALL], lookup[_SOFT], lookup[_SKIN] = (INDEX[name] for name in ("fat", "muscle", "soft", "skin"))
+    return lookup
+
+
+def make_torso(name: str, labels: np.ndarray, spacing: float, names: dict[int, str], has_skin: bool = False) -> Torso:
+    """Torso from structure labels in R, A, S order. Without ``has_skin`` the trunk around the structures is estimated."""
+    labels = labels.astype(np.uint8)
+    centers = {}
+    for side, value in (("left", _KIDNEY_LEFT), ("right", _KIDNEY_RIGHT)):
+        mask = labels == value
+        if mask.any():
+            centers[side] = np.array(ndimage.center_of_mass(mask)) * spacing
+    outside = np.zeros(labels.shape, np.int8) if has_skin else _outside_trunk(labels, spacing)
+    return Torso(name, spacing, labels, outside, centers, structure_tissues(names))
+
+
+def _outside_trunk(labels: np.ndarray, spacing: float) -> np.ndarray:
+    """Distance in mm outside the hull of all structures, 0 inside; fat and wall are drawn outside of it."""
+    step = max(1, int(round(4.5 / spacing)))
+    small = labels[::step, ::step, ::step] > 0
+    coarse = spacing * step
+    pad = int(np.ceil(40 / coarse)) + 2
+    padded = np.pad(small, ((0, 0), (pad, pad), (pad, pad)))
+    hull = np.zeros_like(padded)
+    for k in range(len(padded)):  # slice by slice: arms and legs stay apart from the trunk
+        dilated = ndimage.distance_transform_edt(~padded[k]) <= 40 / coarse
+        hull[k] = ndimage.binary_fill_holes(ndimage.distance_transform_edt(dilated) > 40 / coarse)
+    distance = ndimage.distance_transform_edt(~hull) * coarse
+    distance = distance[:, pad:-pad, pad:-pad]
+    zoomed = ndimage.zoom(np.minimum(distance, 120).astype(np.float32), [n / m for n, m in zip(labels.shape, distance.shape, strict=True)], order=1)
+    return zoomed.astype(np.int8)
+
+
+def read_torso(path: Path, names: dict[int, str]) -> Torso:
+    """A torso label map file, isotropic, with structure values as in ``names``."""
+    from DeepVolumetryLib.image_io import read_image
+
+    image = read_image(path).canonical()
+    return make_torso(path.parent.name, image.voxels, image.spacing[0], names)
+
+
+def save_pack(path: Path, kidneys: list[Kidney], torsos: list[Torso]) -> None:
+    """Write everything into one compressed .npz file."""
+    arrays: dict[str, Any] = {"kidney_info": np.array([(k.case, str(k.fold), k.side) for k in kidneys]), "torso_info": np.array([t.name for t in torsos])}
+    for number, kidney in enumerate(kidneys):
+        arrays[f"kidney_{number}"], arrays[f"center_{number}"] = kidney.labels, kidney.center
+    for number, torso in enumerate(torsos):
+        arrays[f"torso_{number}"], arrays[f"outside_{number}"], arrays[f"tissue_{number}"] = torso.labels, torso.outside_mm, torso.tissue
+        arrays[f"spacing_{number}"] = np.array(torso.spacing)
+        for side, center in torso.centers.items():
+            arrays[f"torso_center_{number}_{side}"] = center
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as stream:
+        np.savez_compressed(stream, **arrays)
+
+
+def load_pack(path: Path, folds: tuple[int, ...] | None = None) -> tuple[list[Kidney], list[Torso]]:
+    """Read a pack; only kidneys of the given folds, so that held-out patients cannot slip into training."""
+    with np.load(path) as data:
+        kidneys = [
+            Kidney(case, int(fold), side, data[f"kidney_{number}"], data[f"center_{number}"])
+            for number, (case, fold, side) in enumerate(data["kidney_info"])
+            if folds is None or int(fold) in folds
+        ]
+        torsos = [
+            Torso(
+                str(name), float(data[f"spacing_{number}"]), data[f"torso_{number}"], data[f"outside_{number}"],
+                {side: data[f"torso_center_{number}_{side}"] for side in ("left", "right") if f"torso_center_{number}_{side}" in data},
+                data[f"tissue_{number}"],
+            )
+            for number, name in enumerate(data["torso_info"])
+        ]  # fmt: skip
+    return kidneys, torsos
