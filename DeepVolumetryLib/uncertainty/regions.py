@@ -17,6 +17,7 @@ class ReviewRegion:
         volume_ml: volume of the region itself.
         box_kji: ((k0, j0, i0), (k1, j1, i1)), half open, on the grid of the result.
         reviewed: "" or "looks_right" or "fixed".
+        kind: "boundary" (where does the contour run?), "inside" (does this belong?) or "outside" (was something missed?).
     """
 
     rank: int
@@ -26,3 +27,4 @@ class ReviewRegion:
     volume_ml: float
     box_kji: tuple[tuple[int, int, int], tuple[int, int, int]] = ((0, 0, 0), (0, 0, 0))
     reviewed: str = ""
+    kind: str = ""

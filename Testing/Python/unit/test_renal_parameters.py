@@ -4,6 +4,7 @@ import json
 from dataclasses import fields
 
 import pytest
+
 from DeepVolumetryLib.errors import InputError
 from RenalParenchymaLib.parameters import Parameters
 from RenalParenchymaLib.segments import SPECS, display_name

@@ -1,0 +1,226 @@
+"""Where to look first: uncertain places as a short ranked list.
+
+Uncertain voxels near the contour of the segmentation and those away from it are kept apart, so that a faint lesion does
+not drown in the rim of its organ. Each connected place larger than what one looks at in one go (the whole rim of a kidney)
+is divided around its hottest spots.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy import ndimage
+from scipy.spatial import cKDTree
+
+from .maps import REVIEW_THRESHOLD
+from .regions import ReviewRegion
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..image import Image
+
+REACH_MM = 12.5
+"""Radius that one look at a slice view takes in."""
+BOUNDARY_MM = 3.0
+"""Distance from the contour within which an uncertain voxel is a question of where the contour runs."""
+
+
+def review_regions(
+    probability: NDArray[Any],
+    uncertainty: NDArray[Any],
+    image: Image,
+    target: str,
+    mask: NDArray[np.bool_] | None = None,
+    threshold: float = REVIEW_THRESHOLD,
+    least_ml: float = 0.05,
+    most: int = 30,
+) -> list[ReviewRegion]:
+    """Places worth reviewing, the largest expected error first.
+
+    Args:
+        probability: calibrated foreground probability, (K, J, I).
+        uncertainty: 0-100, same shape.
+        image: its grid places the regions; its voxels are not used.
+        target: name that the regions carry.
+        mask: the segmentation; probability > 0.5 if None.
+        threshold: uncertainty from which a voxel belongs to a region.
+        least_ml: regions with less at stake are left out.
+        most: at most so many regions.
+
+    Returns:
+        Regions ranked from 1. The center is a voxel of the region.
+
+    Raises:
+        ValueError: if the shapes do not fit.
+    """
+    if probability.shape != image.shape or uncertainty.shape != image.shape:
+        raise ValueError(f"probability {probability.shape} and uncertainty {uncertainty.shape} must be on the grid {image.shape}")
+    low, high = _box(uncertainty, threshold)
+    if (low >= high).any():
+        return []
+    inside = tuple(map(slice, low, high))
+    p = probability[inside]
+    hot = uncertainty[inside] >= threshold
+    segmented = (p > 0.5) if mask is None else mask[inside]
+    grid = image.cropped(low, high)
+
+    kji = np.argwhere(hot)
+    position = kji[:, ::-1] @ grid.ijk_to_ras[:3, :3].T + grid.ijk_to_ras[:3, 3]
+    at_stake = np.minimum(p[hot], 1 - p[hot]).astype(np.float64) * image.voxel_ml
+    in_mask = segmented[hot]
+    near = _near_contour(segmented, hot, position, grid)
+    place = _places(hot, near, position, at_stake)
+
+    regions = []
+    for voxels in _groups(place):
+        stake = float(at_stake[voxels].sum())
+        if stake < least_ml:
+            continue
+        points = position[voxels]
+        middle = np.average(points, axis=0, weights=at_stake[voxels] + 1e-12)
+        center = points[np.argmin(((points - middle) ** 2).sum(axis=1))]
+        indices = kji[voxels] + low
+        kind = "boundary" if near[voxels[0]] else ("inside" if in_mask[voxels].mean() > 0.5 else "outside")
+        regions.append(
+            ReviewRegion(
+                rank=0,
+                target=target,
+                at_stake_ml=stake,
+                center_ras_mm=(float(center[0]), float(center[1]), float(center[2])),
+                volume_ml=len(voxels) * image.voxel_ml,
+                box_kji=(_triple(indices.min(axis=0)), _triple(indices.max(axis=0) + 1)),
+                kind=kind,
+            )
+        )
+    return rank_regions(regions, most)
+
+
+def rank_regions(regions: Sequence[ReviewRegion], most: int = 30) -> list[ReviewRegion]:
+    """Regions of one or several targets in one order: the largest expected error first, numbered from 1."""
+    ordered = sorted(regions, key=lambda region: (-region.at_stake_ml, region.target, region.center_ras_mm))
+    return [replace(region, rank=rank) for rank, region in enumerate(ordered[:most], 1)]
+
+
+def reviewed_mask(image: Image, regions: Sequence[ReviewRegion]) -> NDArray[np.bool_]:
+    """Voxels that count as certain: of all regions whose box holds the voxel, the one with the nearest center is reviewed.
+
+    Args:
+        image: the grid.
+        regions: all regions, reviewed or not; those of other targets do not matter to each other's voxels.
+    """
+    certain = np.zeros(image.shape, bool)
+    for region in regions:
+        if not region.reviewed:
+            continue
+        kji = np.indices(np.subtract(region.box_kji[1], region.box_kji[0])).reshape(3, -1).T + region.box_kji[0]
+        position = kji[:, ::-1] @ image.ijk_to_ras[:3, :3].T + image.ijk_to_ras[:3, 3]
+        own = ((position - region.center_ras_mm) ** 2).sum(axis=1)
+        mine = np.ones(len(kji), bool)
+        for other in regions:
+            if other is region or other.target != region.target:
+                continue
+            shared = ((kji >= other.box_kji[0]) & (kji < other.box_kji[1])).all(axis=1)
+            if not other.reviewed and shared.any():
+                mine[shared] &= own[shared] <= ((position[shared] - other.center_ras_mm) ** 2).sum(axis=1)
+        certain[tuple(kji[mine].T)] = True
+    return certain
+
+
+def error_share(error: NDArray[np.bool_], regions: Sequence[ReviewRegion], first: int = 10) -> float:
+    """Share of the wrong voxels that lie in the boxes of the first regions; NaN if nothing is wrong."""
+    total = np.count_nonzero(error)
+    if total == 0:
+        return float("nan")
+    seen = np.zeros(error.shape, bool)
+    for region in sorted(regions, key=lambda region: region.rank)[:first]:
+        seen[tuple(map(slice, *region.box_kji))] = True
+    return float(np.count_nonzero(error & seen) / total)
+
+
+def _triple(values: NDArray[Any]) -> tuple[int, int, int]:
+    k, j, i = (int(value) for value in values)
+    return k, j, i
+
+
+def _box(uncertainty: NDArray[Any], threshold: float) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Bounding box of the uncertain voxels; slab by slab, so that nothing as large as the image is allocated."""
+    rows = np.zeros(uncertainty.shape[1], bool)
+    columns = np.zeros(uncertainty.shape[2], bool)
+    slabs = np.zeros(uncertainty.shape[0], bool)
+    for k, slab in enumerate(uncertainty):
+        hot = slab >= threshold
+        in_row = hot.any(axis=1)
+        if in_row.any():
+            slabs[k] = True
+            rows |= in_row
+            columns |= hot.any(axis=0)
+    low, high = [], []
+    for axis in (slabs, rows, columns):
+        at = np.flatnonzero(axis)
+        low.append(at[0] if at.size else 0)
+        high.append(at[-1] + 1 if at.size else 0)
+    return np.array(low), np.array(high)
+
+
+def _near_contour(segmented: NDArray[np.bool_], hot: NDArray[np.bool_], position: NDArray[Any], grid: Image) -> NDArray[np.bool_]:
+    contour = segmented & ~ndimage.binary_erosion(segmented, border_value=1)
+    contour &= ndimage.binary_dilation(hot, iterations=2)  # other parts of the contour are far from every uncertain voxel
+    kji = np.argwhere(contour)
+    if not len(kji):
+        return np.zeros(len(position), bool)
+    points = kji[:, ::-1] @ grid.ijk_to_ras[:3, :3].T + grid.ijk_to_ras[:3, 3]
+    reach = max(BOUNDARY_MM, 1.5 * max(grid.spacing))
+    distance, _ = cKDTree(points).query(position, distance_upper_bound=reach)
+    return np.isfinite(distance)
+
+
+def _places(hot: NDArray[np.bool_], near: NDArray[np.bool_], position: NDArray[Any], weight: NDArray[Any]) -> NDArray[np.int64]:
+    """Number of the place that each uncertain voxel belongs to."""
+    component = np.zeros(len(position), np.int64)
+    offset = 0
+    for chosen in (near, ~near):
+        part = np.zeros(hot.shape, bool)
+        part[hot] = chosen
+        labels, count = ndimage.label(part, structure=np.ones((3, 3, 3)))
+        component[chosen] = labels[part] + offset
+        offset += count
+    place = np.zeros(len(position), np.int64)
+    count = 0
+    for voxels in _groups(component):
+        parts = _divided(position[voxels], weight[voxels])
+        place[voxels] = parts + count
+        count += int(parts.max()) + 1
+    return place
+
+
+def _divided(position: NDArray[Any], weight: NDArray[Any]) -> NDArray[np.int64]:
+    """Part number of each voxel of one component: around peaks of what is at stake, at least REACH_MM apart."""
+    if (np.ptp(position, axis=0) <= 2 * REACH_MM).all():
+        return np.zeros(len(position), np.int64)
+    cell_mm = REACH_MM / 3
+    cell = ((position - position.min(axis=0)) // cell_mm).astype(np.int64)
+    density = np.zeros(cell.max(axis=0) + 1)
+    np.add.at(density, tuple(cell.T), weight)
+    density = ndimage.gaussian_filter(density, 1.0, mode="constant")
+    occupied, voxel_of = np.unique(cell, axis=0, return_index=True)
+    order = np.argsort(-density[tuple(occupied.T)], kind="stable")
+    candidates = position[voxel_of[order]]
+    free = np.ones(len(candidates), bool)
+    peaks = []
+    for number, candidate in enumerate(candidates):
+        if free[number]:
+            peaks.append(candidate)
+            free &= ((candidates - candidate) ** 2).sum(axis=1) > (1.5 * REACH_MM) ** 2
+    return cKDTree(np.array(peaks)).query(position)[1].astype(np.int64)
+
+
+def _groups(number: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    """Positions of equal numbers, one array each."""
+    if not number.size:
+        return []
+    order = np.argsort(number, kind="stable")
+    return np.split(order, np.flatnonzero(np.diff(number[order])) + 1)
