@@ -58,7 +58,12 @@ class Image:
 
     @classmethod
     def from_spacing(
-        cls, voxels: NDArray, spacing: ArrayLike, origin_ras: ArrayLike = (0, 0, 0), direction_ras: ArrayLike | None = None, **attributes: str
+        cls,
+        voxels: NDArray,
+        spacing: ArrayLike,
+        origin_ras: ArrayLike = (0, 0, 0),
+        direction_ras: ArrayLike | None = None,
+        **attributes: str,
     ) -> Image:
         """Image from spacing (mm along I, J, K), origin in RAS and the 3x3 matrix whose columns are the RAS directions of I, J, K."""
         matrix = np.eye(4)

@@ -1,0 +1,10 @@
+"""Images from files and into files, in the geometry that the file says, sheared or left-handed as it may be."""
+
+from __future__ import annotations
+
+from .check import check_usable
+from .read import read_image
+from .seg_nrrd import write_segmentation
+from .write import sha256_file, write_atomically, write_volume
+
+__all__ = ["check_usable", "read_image", "sha256_file", "write_atomically", "write_segmentation", "write_volume"]
