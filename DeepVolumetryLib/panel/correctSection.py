@@ -1,0 +1,108 @@
+"""Correct: Slicer's own Segment Editor on the result, and a cut-off slider for the place under review."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+from slicer.util import VTKObservationMixin
+
+from .message import Message
+
+DEBOUNCE_MS = 30
+EDITS = ("SourceRepresentationModified", "SegmentAdded", "SegmentRemoved")
+
+
+class CorrectSection(VTKObservationMixin):
+    """Embeds the Segment Editor and tells when the segmentation was edited.
+
+    Args:
+        ui: the panel's widgets.
+        onEdited: called once things have been still for 30 ms after an edit, so that a brush stroke is measured as one.
+        onCutOff: called with the probability that the user wants as cut-off in the current region.
+    """
+
+    def __init__(self, ui, onEdited: Callable[[], None], onCutOff: Callable[[float], None]) -> None:
+        VTKObservationMixin.__init__(self)
+        self.ui = ui
+        self._onEdited, self._onCutOff = onEdited, onCutOff
+        self._editorNode = None
+        self._ignoring = False
+        self.message = Message(ui, "correct")
+        self.timer = qt.QTimer()
+        self.timer.setSingleShot(True)
+        self.timer.setInterval(DEBOUNCE_MS)
+        self.timer.connect("timeout()", self._onEdited)
+        ui.regionThresholdSlider.connect("valueChanged(double)", self._onSlider)
+        self.show(None, None)
+
+    def show(self, segmentationNode, volumeNode) -> None:
+        """The segmentation to edit over the volume, or None before there is a result."""
+        self.removeObservers()
+        self.timer.stop()
+        editor = self.ui.segmentEditorWidget
+        if segmentationNode:
+            self._ensureEditorNode()
+            editor.setSegmentationNode(segmentationNode)
+            editor.setSourceVolumeNode(volumeNode)
+            for name in EDITS:
+                self.addObserver(segmentationNode, getattr(slicer.vtkSegmentation, name), self._onSegmentationModified)
+            self.message.hint(_("Correct with the tools below; the measurements follow every edit."))
+        else:
+            editor.setActiveEffectByName("")
+            editor.setSegmentationNode(None)
+            self.message.hint(_("The editing tools work once there is a segmentation."))
+        editor.setEnabled(segmentationNode is not None)
+        self.showRegion("")
+
+    def showRegion(self, target: str) -> None:
+        """Aim the slider at the region under review; "" if there is none."""
+        slider = self.ui.regionThresholdSlider
+        self._ignoring = True
+        slider.value = 0.5
+        self._ignoring = False
+        slider.setEnabled(bool(target))
+        self.ui.regionThresholdLabel.setEnabled(bool(target))
+
+    def enter(self) -> None:
+        """The module is shown: take part in the views."""
+        if self.ui.segmentEditorWidget.segmentationNode():
+            self.ui.segmentEditorWidget.installKeyboardShortcuts()
+
+    def exit(self) -> None:
+        """The module is left: give mouse and keyboard back."""
+        self.ui.segmentEditorWidget.setActiveEffectByName("")
+        self.ui.segmentEditorWidget.uninstallKeyboardShortcuts()
+
+    def cleanup(self) -> None:
+        self.show(None, None)
+        self.removeEditorNode()
+
+    def removeEditorNode(self) -> None:
+        """Take the editor's own node out of the scene."""
+        self.ui.segmentEditorWidget.setMRMLSegmentEditorNode(None)
+        if self._editorNode and self._editorNode.GetScene():
+            self._editorNode.GetScene().RemoveNode(self._editorNode)
+        self._editorNode = None
+
+    def _ensureEditorNode(self) -> None:
+        """An own editor node, so that the Segment Editor module keeps what it had selected."""
+        if self._editorNode and self._editorNode.GetScene():
+            return
+        node = slicer.vtkMRMLSegmentEditorNode()
+        node.SetSingletonTag("DeepVolumetry")
+        node.SetHideFromEditors(True)
+        node.SetSaveWithScene(False)
+        self._editorNode = slicer.mrmlScene.AddNode(node)
+        self._editorNode.SetOverwriteMode(self._editorNode.OverwriteNone)
+        self.ui.segmentEditorWidget.setMRMLSegmentEditorNode(self._editorNode)
+
+    def _onSegmentationModified(self, caller, event) -> None:
+        if not self._ignoring:
+            self.timer.start()
+
+    def _onSlider(self, value: float) -> None:
+        if not self._ignoring:
+            self._onCutOff(value)

@@ -1,0 +1,244 @@
+"""VolumetryWidget: the panel that the four modules share; builds the sections and passes events between them."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+import slicer
+from slicer.i18n import tr as _
+from slicer.ScriptedLoadableModule import ScriptedLoadableModuleWidget
+from slicer.util import VTKObservationMixin
+
+from ..errors import Cancelled, DeepVolumetryError
+from . import dependencies
+from .correctSection import CorrectSection
+from .exportSection import ExportSection
+from .inputsSection import InputsSection
+from .measurementsSection import MeasurementsSection
+from .modelSection import ModelSection
+from .reviewSection import ReviewSection
+from .runSection import RunSection
+
+WORKFLOW_UI = Path(__file__).with_name("Workflow.ui")
+
+
+class VolumetryWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
+    """Inputs and Model come from the module's own .ui file, the other five sections from Workflow.ui.
+
+    A module derives from it and says with `makeLogic` what computes. One input, called "volume", is what it expects;
+    modules with more override `inputNodes`.
+    """
+
+    def __init__(self, parent=None) -> None:
+        # Slicer may call setup() from the base class.
+        VTKObservationMixin.__init__(self)
+        self._parameterNode = None
+        self._guiTag = None
+        self._isEntered = False
+        ScriptedLoadableModuleWidget.__init__(self, parent)
+
+    def makeLogic(self):
+        """The module's `SegmentationLogic`."""
+        raise NotImplementedError
+
+    def inputNodes(self) -> dict:
+        """Name of the pipeline's input -> chosen node."""
+        return {"volume": self._parameterNode.inputVolume}
+
+    # ---- life of the panel
+
+    def setup(self) -> None:
+        ScriptedLoadableModuleWidget.setup(self)
+        self.logic = self.makeLogic()
+        self._loadUi()
+        self.inputsSection = InputsSection(self.ui, self.logic.inputProblem, self.logic.makeSample, self._refreshReady)
+        self.modelSection = ModelSection(self.ui, self.logic.module, self._ensureDependencies)
+        self.runSection = RunSection(self.ui, self.onSegment, self.onCancel, self.poll)
+        self.reviewSection = ReviewSection(self.ui, self._onReviewed, self._onRegionSelected, self._showOverlay)
+        self.correctSection = CorrectSection(self.ui, self._onEdited, self._onCutOff)
+        self.measurementsSection = MeasurementsSection(self.ui)
+        self.exportSection = ExportSection(
+            self.ui, {"csv": self.logic.exportCsv, "json": self.logic.exportJson, "all": self.logic.exportAll}
+        )
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.NodeRemovedEvent, self.onNodeRemoved)
+        self._connectParameterNode()
+
+    def cleanup(self) -> None:
+        """The module is reloaded or Slicer ends: stop the run, leave nothing behind."""
+        self.removeObservers()
+        self.runSection.stop()
+        self._disconnectParameterNode()
+        self.correctSection.cleanup()
+        self.logic.close()
+
+    def enter(self) -> None:
+        self._isEntered = True
+        self._connectParameterNode()
+        self.inputsSection.preselect()
+        self.correctSection.enter()
+
+    def exit(self) -> None:
+        self._isEntered = False
+        self._disconnectParameterNode()
+        self.correctSection.exit()
+
+    def onSceneStartClose(self, caller, event) -> None:
+        if self.logic.isRunning:
+            self.logic.cancel()
+            self._endRun()
+            self.runSection.message.warning(_("The scene was closed, so the segmentation was stopped."))
+        else:
+            self.runSection.message.clear()
+        self._disconnectParameterNode()
+        self.correctSection.show(None, None)
+        self.correctSection.removeEditorNode()
+        self.logic.forget()
+
+    def onSceneEndClose(self, caller, event) -> None:
+        self._refreshResult()
+        if self._isEntered:
+            self._connectParameterNode()
+
+    def onNodeRemoved(self, caller, event) -> None:
+        if slicer.mrmlScene.IsClosing():
+            return
+        if self.logic.isRunning:
+            self.poll()
+        elif self.logic.segmentationNode and self.logic.segmentationNode.GetScene() is None:
+            self.logic.forget()
+            self._refreshResult()
+
+    # ---- running
+
+    def onSegment(self) -> None:
+        parameterNode = self._parameterNode
+        try:
+            self._ensureDependencies()
+            if not self.modelSection.confirm():
+                self.runSection.message.hint(_("The license of the model was not accepted, so nothing was done."))
+                return
+            self.logic.start(
+                self.inputNodes(), self.logic.parameters(parameterNode), bundle=self.modelSection.bundle, device=parameterNode.device.value
+            )
+        except DeepVolumetryError as error:
+            self.runSection.message.error(str(error))
+            return
+        self.runSection.start()
+        self.inputsSection.setEnabled(False)
+        self._refreshReady()
+
+    def onCancel(self) -> None:
+        self.logic.cancel()
+        self.poll()
+
+    def poll(self) -> None:
+        """Show what happened in the worker since the last call."""
+        from ..engine.events import ErrorEvent, LogEvent, ProgressEvent, ResultEvent
+
+        for event in self.logic.poll():
+            if isinstance(event, ProgressEvent):
+                self.runSection.showProgress(event.phase, event.fraction, event.remaining_s)
+            elif isinstance(event, LogEvent):
+                self.runSection.log(event.text)
+            elif isinstance(event, ErrorEvent):
+                self._endRun()
+                self._showError(event)
+            elif isinstance(event, ResultEvent):
+                self._endRun()
+                self._showDone()
+
+    def _showError(self, event) -> None:
+        if event.exit_code == Cancelled.exit_code:
+            self.runSection.message.hint(event.message)
+        else:
+            logging.error("%s", event.message)
+            self.runSection.message.error(event.message)
+
+    def _showDone(self) -> None:
+        result = self.logic.result
+        if self._parameterNode:
+            self._parameterNode.outputSegmentation = self.logic.segmentationNode
+        if result.warnings:
+            self.runSection.message.warning("\n".join(result.warnings))
+        else:
+            seconds = result.provenance.seconds.get("total", 0)
+            self.runSection.message.info(_("Done in {seconds} s.").format(seconds=max(1, round(seconds))))
+        for section in (self.ui.reviewCollapsibleButton, self.ui.measurementsCollapsibleButton):
+            section.collapsed = False
+        self._refreshResult()
+
+    def _endRun(self) -> None:
+        self.runSection.stop()
+        self.inputsSection.setEnabled(True)
+        self._refreshReady()
+
+    # ---- after the run
+
+    def _refreshResult(self) -> None:
+        """Everything that depends on the result or on its absence."""
+        result = self.logic.result
+        self.reviewSection.show(result.regions if result else (), list(result.uncertainty) if result else ())
+        self.correctSection.show(self.logic.segmentationNode, self.logic.inputNode)
+        self._refreshMeasurements()
+        self._showOverlay()
+
+    def _refreshMeasurements(self) -> None:
+        result = self.logic.result
+        self.measurementsSection.show(result.measurements if result else (), self.logic.intervalNote() if result else "")
+        self.exportSection.refresh(result is not None)
+
+    def _onReviewed(self, index: int) -> None:
+        self.logic.setReviewed(index)
+        self._refreshAfterCorrection()
+
+    def _onEdited(self) -> None:
+        if self.logic.remeasure():
+            self._refreshAfterCorrection()
+
+    def _onRegionSelected(self, index: int) -> None:
+        self.correctSection.showRegion(self.logic.result.regions[index].target)
+
+    def _onCutOff(self, probability: float) -> None:
+        self.ui.segmentEditorWidget.saveStateForUndo()
+        self.logic.setCutOff(self.reviewSection.current, probability)
+
+    def _refreshAfterCorrection(self) -> None:
+        self.reviewSection.show(self.logic.result.regions, list(self.logic.result.uncertainty))
+        self._refreshMeasurements()
+
+    def _showOverlay(self) -> None:
+        self.logic.showOverlay(self.reviewSection.overlayTarget, self.ui.opacitySlider.value, self.ui.thresholdSlider.value)
+
+    # ---- helpers
+
+    def _loadUi(self) -> None:
+        panel = slicer.util.loadUI(self.resourcePath(f"UI/{self.moduleName}.ui"))
+        workflow = slicer.util.loadUI(str(WORKFLOW_UI))
+        panel.layout().addWidget(workflow)
+        self.layout.addWidget(panel)
+        self.layout.addStretch(1)
+        self.ui = slicer.util.childWidgetVariables(panel)
+        panel.setMRMLScene(slicer.mrmlScene)
+        workflow.setMRMLScene(slicer.mrmlScene)
+
+    def _connectParameterNode(self) -> None:
+        self._disconnectParameterNode()
+        self._parameterNode = self.logic.getParameterNode()
+        self._guiTag = self._parameterNode.connectGui(self.ui)
+        self.inputsSection.preselect()
+        self._refreshReady()
+
+    def _disconnectParameterNode(self) -> None:
+        if self._parameterNode and self._guiTag is not None:
+            self._parameterNode.disconnectGui(self._guiTag)
+        self._parameterNode = self._guiTag = None
+
+    def _refreshReady(self) -> None:
+        self.inputsSection.refresh()
+        self.runSection.setReady(self.inputsSection.problem)
+
+    def _ensureDependencies(self) -> None:
+        dependencies.ensure(Path(self.resourcePath(f"{self.moduleName}/requirements.txt")), self.moduleName)

@@ -1,0 +1,142 @@
+"""Review: the uncertainty overlay and the ranked places to look at."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
+
+import qt
+import slicer
+from slicer.i18n import tr as _
+
+from .message import Message
+
+if TYPE_CHECKING:
+    from ..uncertainty.regions import ReviewRegion
+
+COLUMNS = 4
+
+
+class ReviewSection:
+    """Shows review regions and jumps to them.
+
+    Args:
+        ui: the panel's widgets.
+        onReviewed: called with the index of a region that looks right.
+        onSelected: called with the index of the region that was jumped to.
+        onOverlayChanged: called when the overlay must be drawn anew.
+    """
+
+    def __init__(
+        self, ui, onReviewed: Callable[[int], None], onSelected: Callable[[int], None], onOverlayChanged: Callable[[], None]
+    ) -> None:
+        self.ui = ui
+        self._onReviewed, self._onSelected, self._onOverlayChanged = onReviewed, onSelected, onOverlayChanged
+        self._regions: Sequence[ReviewRegion] = ()
+        self._filling = False
+        self.message = Message(ui, "review")
+        self._setUpTable()
+        ui.regionTable.connect("itemSelectionChanged()", self._onRowSelected)
+        ui.previousButton.connect("clicked(bool)", lambda: self.step(-1))
+        ui.nextButton.connect("clicked(bool)", lambda: self.step(1))
+        ui.looksRightButton.connect("clicked(bool)", self._onLooksRight)
+        ui.overlayCheckBox.connect("toggled(bool)", self._overlayChanged)
+        ui.overlayTargetComboBox.connect("currentIndexChanged(int)", self._overlayChanged)
+        ui.opacitySlider.connect("valueChanged(double)", self._overlayChanged)
+        ui.thresholdSlider.connect("valueChanged(double)", self._overlayChanged)
+        self.show((), ())
+
+    @property
+    def current(self) -> int:
+        """Index of the selected region, -1 if none is."""
+        return self.ui.regionTable.currentRow()
+
+    @property
+    def overlayTarget(self) -> str:
+        """Target whose uncertainty is to be shown, "" for none."""
+        if not self.ui.overlayCheckBox.checked or self.ui.overlayTargetComboBox.currentIndex < 0:
+            return ""
+        return self.ui.overlayTargetComboBox.itemData(self.ui.overlayTargetComboBox.currentIndex)
+
+    def show(self, regions: Sequence[ReviewRegion], targets: Sequence[str]) -> None:
+        """New regions and the targets that have an uncertainty map; empty before there is a result."""
+        self._regions = regions
+        self._filling = True
+        combo = self.ui.overlayTargetComboBox
+        if [combo.itemData(index) for index in range(combo.count)] != list(targets):
+            combo.clear()
+            for target in targets:
+                combo.addItem(target.capitalize(), target)
+        self._fillTable()
+        self._filling = False
+        for widget in (self.ui.overlayCheckBox, combo, self.ui.opacitySlider, self.ui.thresholdSlider):
+            widget.setEnabled(bool(targets))
+        for widget in (self.ui.previousButton, self.ui.nextButton, self.ui.looksRightButton, self.ui.regionTable):
+            widget.setEnabled(bool(regions))
+        self._summarize(bool(targets))
+
+    def step(self, by: int) -> None:
+        """Select the region that many rows further on, round the ends."""
+        if self._regions:
+            self.select((self.current + by) % len(self._regions) if self.current >= 0 else 0)
+
+    def select(self, index: int) -> None:
+        """Select a region; all slice views jump to it."""
+        if self.current == index:
+            self._onRowSelected()
+        self.ui.regionTable.selectRow(index)
+
+    def _onRowSelected(self) -> None:
+        if self._filling or not 0 <= self.current < len(self._regions):
+            return
+        slicer.vtkMRMLSliceNode.JumpAllSlices(
+            slicer.mrmlScene, *self._regions[self.current].center_ras_mm, slicer.vtkMRMLSliceNode.CenteredJumpSlice
+        )
+        self._onSelected(self.current)
+
+    def _onLooksRight(self) -> None:
+        if not self._regions:
+            return
+        index = max(self.current, 0)
+        self._onReviewed(index)
+        left = [i for i, region in enumerate(self._regions) if not region.reviewed]
+        if left:
+            self.select(next((i for i in left if i > index), left[0]))
+
+    def _overlayChanged(self) -> None:
+        if not self._filling:
+            self._onOverlayChanged()
+
+    def _setUpTable(self) -> None:
+        table = self.ui.regionTable
+        table.setColumnCount(COLUMNS)
+        table.setHorizontalHeaderLabels([_("#"), _("Structure"), _("At stake"), _("Reviewed")])
+        table.verticalHeader().setVisible(False)
+        header = table.horizontalHeader()
+        header.setHighlightSections(False)
+        for column, mode in enumerate(["ResizeToContents", "Stretch", "ResizeToContents", "ResizeToContents"]):
+            header.setSectionResizeMode(column, getattr(qt.QHeaderView, mode))
+
+    def _fillTable(self) -> None:
+        table, selected = self.ui.regionTable, self.current
+        table.setRowCount(len(self._regions))
+        words = {"": "", "looks_right": _("looks right"), "fixed": _("fixed")}
+        for row, region in enumerate(self._regions):
+            stake = _("{volume} mL").format(volume=f"{region.at_stake_ml:.2f}")
+            for column, text in enumerate([str(region.rank), region.target.capitalize(), stake, words[region.reviewed]]):
+                item = qt.QTableWidgetItem(text)
+                item.setTextAlignment(int(qt.Qt.AlignVCenter) | int(qt.Qt.AlignRight if column in (0, 2) else qt.Qt.AlignLeft))
+                table.setItem(row, column, item)
+        if 0 <= selected < len(self._regions):
+            table.selectRow(selected)
+
+    def _summarize(self, hasResult: bool) -> None:
+        if not hasResult:
+            self.message.hint(_("Places to look at appear here after a segmentation."))
+        elif not self._regions:
+            self.message.info(_("The model is sure everywhere: there is no place to review."))
+        else:
+            done = sum(bool(region.reviewed) for region in self._regions)
+            left = sum(region.at_stake_ml for region in self._regions if not region.reviewed)
+            text = _("{done} of {total} places reviewed, {left} mL still at stake.")
+            self.message.hint(text.format(done=done, total=len(self._regions), left=f"{left:.1f}"))
