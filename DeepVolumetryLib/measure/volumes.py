@@ -1,0 +1,74 @@
+"""Volumes and lengths of masks, right on every grid."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from scipy.spatial import ConvexHull
+from scipy.spatial.distance import pdist
+
+from ..result import Code
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..image import Image
+
+VOLUME = Code("SCT", "118565006", "Volume")
+Box = tuple[slice, slice, slice]
+
+
+def volume_ml(mask: NDArray[Any], voxel_ml: float) -> float:
+    """Volume of a mask (K, J, I) in mL."""
+    return float(np.count_nonzero(mask) * voxel_ml)
+
+
+def bounding_box(mask: NDArray[Any], margin: int = 0) -> Box | None:
+    """Smallest box around a mask as slices (K, J, I), widened by a margin in voxels; None for an empty mask."""
+    slices: list[slice] = []
+    view = mask
+    for axis in range(3):  # each step looks only at what the steps before left over
+        others = tuple(other for other in range(3) if other != axis)
+        at = np.flatnonzero(view.any(axis=others))
+        if not at.size:
+            return None
+        found = slice(int(at[0]), int(at[-1]) + 1)
+        slices.append(found)
+        view = view[(slice(None),) * axis + (found,)]
+    k, j, i = (slice(max(0, s.start - margin), min(n, s.stop + margin)) for s, n in zip(slices, mask.shape, strict=True))
+    return k, j, i
+
+
+def surface_points(mask: NDArray[Any], image: Image) -> NDArray[np.float64]:
+    """Where a mask meets what is outside of it: a point half way to each neighbor across a face, RAS in mm, shape (N, 3).
+
+    Voxels at the edge of the array have their outside there.
+    """
+    box = bounding_box(mask)
+    if box is None:
+        return np.zeros((0, 3))
+    part = np.pad(mask[box].astype(bool), 1)
+    inner = (slice(1, -1),) * 3
+    points = []
+    for axis in range(3):
+        for step in (-1, 1):
+            outside = ~np.roll(part, -step, axis)[inner]
+            at = np.argwhere(part[inner] & outside).astype(float)
+            at[:, axis] += step / 2
+            points.append(at)
+    kji = np.concatenate(points) + [s.start for s in box]
+    return kji[:, ::-1] @ image.ijk_to_ras[:3, :3].T + image.ijk_to_ras[:3, 3]
+
+
+def max_diameter_mm(mask: NDArray[Any], image: Image) -> float:
+    """Largest distance between two points on the surface of a mask in mm, NaN for an empty mask."""
+    points = surface_points(mask, image)
+    if not len(points):
+        return float("nan")
+    return float(pdist(points[ConvexHull(points).vertices]).max())
+
+
+def touches_edge(mask: NDArray[Any]) -> bool:
+    """True if a mask reaches the first or last voxel along any axis: the organ may go on outside of the image."""
+    return any(bool(np.take(mask, side, axis).any()) for axis in range(3) for side in (0, -1))
