@@ -66,7 +66,7 @@ LABEL_NAMES: dict[int, str] = {
     116: "vertebrae_T8",
     117: "vertebrae_T9",
     FAT: "fat",
-    MUSCLE: "soft_tissue",
+    MUSCLE: "muscle",
     210: "parenchyma",
     211: "tumor",
     212: "cyst",
