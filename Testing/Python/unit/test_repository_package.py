@@ -28,7 +28,7 @@ DISTRIBUTIONS = {
     "mrml": "slicer-core",
     "slicer": "slicer-core",
     "skimage": "scikit-image",
-    **dict.fromkeys(("qt", "ctk", "PyTorchUtils", "SampleData", "DICOMLib", "sitkUtils", "DeepVolumetryLib")),
+    **dict.fromkeys(("qt", "ctk", "PyTorchUtils", "SampleData", "DICOMLib", "sitkUtils", "packaging", "DeepVolumetryLib")),
     **dict.fromkeys(path.name for path in PACKAGES),
 }
 
