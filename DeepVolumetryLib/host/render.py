@@ -1,0 +1,170 @@
+"""Pictures of the scene as Slicer's slice views draw it, without a window."""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import slicer
+import vtk
+from vtkmodules.util.numpy_support import vtk_to_numpy
+
+from ..errors import ResourceError
+
+ORIENTATIONS = ("Axial", "Coronal", "Sagittal")
+_MANAGERS = ("vtkMRMLSegmentationsDisplayableManager2D", "vtkMRMLColorLegendDisplayableManager")
+_OFFSCREEN_WINDOWS = {"vtkEGLRenderWindow": "libEGL.so.1", "vtkOSOpenGLRenderWindow": "libOSMesa.so.8"}
+
+
+def render_slices(
+    volume: Any,
+    out_png: str | os.PathLike,
+    segmentation: Any = None,
+    overlay: Any = None,
+    center_ras: Sequence[float] | None = None,
+    view_size: int = 420,
+) -> Path:
+    """Three slices side by side: axial, coronal, sagittal, with segments and an overlay if given.
+
+    Args:
+        volume: the volume node in the background; its window is used.
+        out_png: where the picture goes.
+        segmentation: segmentation node to draw; others in the scene are not drawn.
+        overlay: volume node laid over it, with its color legend, e.g. an uncertainty map.
+        center_ras: the point in world coordinates where the slices meet; the center of the segments, else of the volume.
+        view_size: width and height of one view in pixels.
+
+    Raises:
+        ResourceError: if this machine cannot draw without a screen.
+    """
+    _choose_window()
+    point = tuple(center_ras) if center_ras is not None else _middle(segmentation or volume)
+    hidden = _hide_others(segmentation)
+    try:
+        pictures = [_view(orientation, volume, overlay, point, view_size) for orientation in ORIENTATIONS]
+    finally:
+        for display in hidden:
+            display.SetVisibility(True)
+    return _write_png(np.concatenate(pictures, axis=1), Path(out_png))
+
+
+def _choose_window() -> None:
+    """Pick a window that needs no screen; VTK ends the process if it is asked for one whose library is missing."""
+    if not sys.platform.startswith("linux") or os.environ.get("DISPLAY"):
+        return
+    wanted = os.environ.get("VTK_DEFAULT_OPENGL_WINDOW")
+    for window, library in _OFFSCREEN_WINDOWS.items():
+        if wanted not in (None, "", window):
+            continue
+        try:
+            ctypes.CDLL(library)
+        except OSError:
+            continue
+        os.environ["VTK_DEFAULT_OPENGL_WINDOW"] = window
+        return
+    raise ResourceError("Pictures cannot be drawn without a screen here: install libegl1 and libgl1-mesa-dri, or libosmesa6.")
+
+
+def _view(orientation: str, volume: Any, overlay: Any, point: Sequence[float], size: int) -> np.ndarray:
+    """One slice view as an RGB array (rows from the top)."""
+    scene, application = slicer.mrmlScene, slicer.app.applicationLogic()
+    window, renderer = vtk.vtkRenderWindow(), vtk.vtkRenderer()
+    window.SetOffScreenRendering(1)
+    window.SetMultiSamples(0)
+    window.SetSize(size, size)
+    window.AddRenderer(renderer)
+    renderer.GetActiveCamera().ParallelProjectionOn()
+    interactor = vtk.vtkRenderWindowInteractor()  # displayable managers observe it
+    interactor.SetRenderWindow(window)
+
+    logic = slicer.vtkMRMLSliceLogic()
+    logic.SetMRMLApplicationLogic(application)
+    logic.SetMRMLScene(scene)
+    slice_node = logic.AddSliceNode(f"DeepVolumetry{orientation}")
+    application.GetSliceLogics().AddItem(logic)  # the color legend asks it which volumes are shown
+    managers = _displayable_managers(renderer, slice_node)
+    try:
+        _aim(logic, slice_node, orientation, volume, overlay, point, size)
+        mapper, actor = vtk.vtkImageMapper(), vtk.vtkActor2D()
+        mapper.SetColorWindow(255)
+        mapper.SetColorLevel(127.5)
+        mapper.SetInputConnection(logic.GetImageDataConnection())
+        actor.SetMapper(mapper)
+        actor.GetProperty().SetDisplayLocationToBackground()
+        renderer.AddViewProp(actor)
+        window.Render()
+        return _pixels(window)
+    finally:
+        managers.SetMRMLDisplayableNode(None)
+        application.GetSliceLogics().RemoveItem(logic)
+        composite = logic.GetSliceCompositeNode()
+        logic.SetMRMLScene(None)
+        for node in (composite, slice_node):
+            scene.RemoveNode(node)
+        window.Finalize()
+
+
+def _displayable_managers(renderer: Any, slice_node: Any) -> Any:
+    factory = slicer.vtkMRMLSliceViewDisplayableManagerFactory.GetInstance()
+    factory.SetMRMLApplicationLogic(slicer.app.applicationLogic())
+    for name in _MANAGERS:
+        if not factory.IsDisplayableManagerRegistered(name):
+            factory.RegisterDisplayableManager(name)
+    managers = slicer.vtkMRMLDisplayableManagerGroup()
+    managers.SetRenderer(renderer)
+    managers.Initialize(factory, renderer)
+    managers.SetMRMLDisplayableNode(slice_node)
+    return managers
+
+
+def _aim(logic: Any, slice_node: Any, orientation: str, volume: Any, overlay: Any, point: Sequence[float], size: int) -> None:
+    composite = logic.GetSliceCompositeNode()
+    composite.SetBackgroundVolumeID(volume.GetID())
+    composite.SetForegroundVolumeID(overlay.GetID() if overlay else None)
+    composite.SetForegroundOpacity(0.6)
+    slice_node.SetOrientation(orientation)
+    logic.ResizeSliceNode(size, size)
+    logic.FitSliceToBackground()
+    slice_node.JumpSliceByOffsetting(*(float(coordinate) for coordinate in point))
+
+
+def _pixels(window: Any) -> np.ndarray:
+    grab = vtk.vtkWindowToImageFilter()
+    grab.SetInput(window)
+    grab.ReadFrontBufferOff()
+    grab.Update()
+    picture = grab.GetOutput()
+    columns, rows, _ = picture.GetDimensions()
+    return vtk_to_numpy(picture.GetPointData().GetScalars()).reshape(rows, columns, -1)[::-1].copy()
+
+
+def _hide_others(segmentation: Any) -> list[Any]:
+    shown = [node.GetDisplayNode() for node in slicer.util.getNodesByClass("vtkMRMLSegmentationNode") if node is not segmentation]
+    hidden = [display for display in shown if display and display.GetVisibility()]
+    for display in hidden:
+        display.SetVisibility(False)
+    return hidden
+
+
+def _middle(node: Any) -> tuple[float, ...]:
+    bounds = np.zeros(6)
+    node.GetRASBounds(bounds)
+    return tuple((bounds[::2] + bounds[1::2]) / 2)
+
+
+def _write_png(pixels: np.ndarray, path: Path) -> Path:
+    from vtkmodules.util.numpy_support import numpy_to_vtk
+
+    picture = vtk.vtkImageData()
+    picture.SetDimensions(pixels.shape[1], pixels.shape[0], 1)
+    picture.GetPointData().SetScalars(numpy_to_vtk(np.ascontiguousarray(pixels[::-1]).reshape(-1, pixels.shape[-1]), deep=True))
+    writer = vtk.vtkPNGWriter()
+    writer.SetFileName(str(path))
+    writer.SetInputData(picture)
+    writer.Write()
+    return path

@@ -1,0 +1,78 @@
+"""Uncertainty as a volume over the image: 0 to 100, with its own colors, window and legend."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import slicer
+
+from ..image_io.terminology import RESOURCES
+from ..result import Result
+from .nodes import find_or_add_node
+from .volumes import local_matrix, set_voxels
+
+ROLE = "uncertainty"
+_COLORS_NAME = "DeepVolumetry Uncertainty"
+_COLORS_FILE = RESOURCES / "ColorTables" / "DeepVolumetryUncertainty.ctbl"
+_VISIBLE_FROM = 10.0
+_OPACITY = 0.6
+
+
+def show_uncertainty(result: Result, input_node: Any) -> dict[str, Any]:
+    """One scalar volume per target, made or updated; nothing is brought to the foreground yet."""
+    module = result.provenance.module
+    nodes = {}
+    for target, values in result.uncertainty.items():
+        node = find_or_add_node("vtkMRMLScalarVolumeNode", input_node, module, f"{ROLE} {target}", f"{target} uncertainty")
+        set_voxels(node, values.astype(np.float32, copy=False), local_matrix(input_node))
+        _set_display(node)
+        nodes[target] = node
+    return nodes
+
+
+def show_as_foreground(node: Any, background: Any, opacity: float = _OPACITY) -> None:
+    """Lay an uncertainty volume over its image in all slice views; None takes it away."""
+    for view in slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode"):
+        view.SetBackgroundVolumeID(background.GetID())
+        view.SetForegroundVolumeID(node.GetID() if node else None)
+        view.SetForegroundOpacity(opacity)
+
+
+def set_visible_from(node: Any, threshold: float) -> None:
+    """Hide voxels that are less uncertain than the threshold (0-100)."""
+    display = node.GetDisplayNode()
+    with slicer.util.NodeModify(display):
+        display.SetThreshold(threshold, 100)
+        display.SetApplyThreshold(True)
+
+
+def _set_display(node: Any) -> None:
+    display = node.GetDisplayNode()
+    if display.GetColorNodeID() == _color_table().GetID():
+        return  # made before: what the user set since stays
+    with slicer.util.NodeModify(display):
+        display.SetAndObserveColorNodeID(_color_table().GetID())
+        display.SetAutoWindowLevel(False)
+        display.SetWindowLevelMinMax(0, 100)
+        display.SetAutoThreshold(False)
+        display.SetInterpolate(False)
+    set_visible_from(node, _VISIBLE_FROM)
+    legend = slicer.vtkSlicerColorLogic.AddDefaultColorLegendDisplayNode(node)
+    legend.SetTitleText("Uncertainty (0–100)")
+    legend.SetLabelFormat("%.0f")
+    legend.SetMaxNumberOfColors(256)
+    legend.SetNumberOfLabels(5)
+
+
+def _color_table() -> Any:
+    """The color table of the scene; read from its file once, then saved with the scene."""
+    node = slicer.util.getFirstNodeByClassByName("vtkMRMLColorTableNode", _COLORS_NAME)
+    if node is None:
+        node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLColorTableNode", _COLORS_NAME)
+        reader = slicer.vtkMRMLColorTableStorageNode()
+        reader.SetFileName(str(_COLORS_FILE))
+        reader.ReadData(node)
+        node.SetName(_COLORS_NAME)
+        node.SetAttribute("Category", "DeepVolumetry")
+    return node

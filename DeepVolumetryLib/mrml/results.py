@@ -1,0 +1,74 @@
+"""A result in the scene: segmentation, uncertainty, measurements."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ..errors import InputError
+from ..measure.measurement import Measurement
+from ..result import Result
+from .nodes import all_or_nothing, find_node
+from .overlay import ROLE as UNCERTAINTY
+from .overlay import show_as_foreground, show_uncertainty
+from .segmentation import ROLE as SEGMENTATION
+from .segmentation import show_segmentation
+from .tables import ROLE as MEASUREMENTS
+from .tables import show_measurements
+
+
+@dataclass
+class SceneNodes:
+    """The nodes of one result.
+
+    Attributes:
+        segmentation: vtkMRMLSegmentationNode; segment IDs are the keys of the result.
+        table: vtkMRMLTableNode with the measurements.
+        uncertainty: target -> vtkMRMLScalarVolumeNode, 0-100.
+    """
+
+    segmentation: Any
+    table: Any
+    uncertainty: dict[str, Any] = field(default_factory=dict)
+
+
+def show_result(result: Result, input_node: Any, names: dict[str, str] | None = None) -> SceneNodes:
+    """Put a result into the scene; running again on the same input updates the same nodes. One step for undo.
+
+    Args:
+        result: on the grid of the input.
+        input_node: the volume node that it was made from.
+        names: what to call measured things that are no segments ("total_kidney": "Both kidneys").
+
+    Raises:
+        InputError: if the input was deleted or replaced since the run began; the scene is as before.
+    """
+    import slicer
+
+    if input_node is None or slicer.mrmlScene.GetNodeByID(input_node.GetID() or "") is not input_node:
+        raise InputError("The input volume was closed during the run, so its result was discarded. Load it and run again.")
+    data = input_node.GetImageData()
+    if data is None or data.GetDimensions() != result.image.size:
+        raise InputError(f"{input_node.GetName()} was changed during the run, so its result was discarded. Run again.")
+    with all_or_nothing():
+        segmentation = show_segmentation(result, input_node)
+        uncertainty = show_uncertainty(result, input_node)
+        table = show_measurements(result.measurements, result.specs, input_node, result.provenance.module, names)
+        if uncertainty:
+            show_as_foreground(next(iter(uncertainty.values())), input_node)
+    return SceneNodes(segmentation, table, uncertainty)
+
+
+def update_measurements(measurements: Sequence[Measurement], result: Result, input_node: Any, names: dict[str, str] | None = None) -> Any:
+    """Other numbers in the same table, after an edit or a review."""
+    return show_measurements(measurements, result.specs, input_node, result.provenance.module, names)
+
+
+def find_result(input_node: Any, module: str, targets: Sequence[str] = ()) -> SceneNodes | None:
+    """The nodes of an earlier run on this input, for example after a scene was loaded; None if there is no segmentation."""
+    segmentation = find_node(input_node, module, SEGMENTATION)
+    if segmentation is None:
+        return None
+    uncertainty = {target: node for target in targets if (node := find_node(input_node, module, f"{UNCERTAINTY} {target}"))}
+    return SceneNodes(segmentation, find_node(input_node, module, MEASUREMENTS), uncertainty)
