@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 import shutil
 import stat
@@ -83,7 +84,7 @@ def _folder_entries(folder: Path) -> list[_Entry]:
         if path.is_symlink():
             raise ModelError(f"The model contains a link ({relative}), so it was not imported. Replace the link by the file.")
         if path.is_file():
-            entries.append(_Entry(relative, path.stat().st_size, partial(Path.open, path, "rb")))
+            entries.append(_Entry(relative, path.stat().st_size, partial(io.FileIO, path)))
         if len(entries) > MAX_FILES:
             raise ModelError(f"The folder {folder.name} holds more than {MAX_FILES} files. Choose the folder of one model.")
     return entries

@@ -18,6 +18,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..bundle.store import find_bundle
 from ..errors import Cancelled, DeepVolumetryError, InputError
 from ..modules import ModuleEntry, find
 from . import protocol, shared
@@ -140,12 +141,12 @@ class WorkerClient:
             module: key ("renal") or an entry of one's own.
             images: by the names of the module's inputs.
             parameters: values for the module's `Parameters`.
-            bundle: folder of the bundle; the one that ships if None.
+            bundle: folder or name of the bundle; the one that ships if None.
             device: "auto", "cpu", "cuda" or "mps".
 
         Raises:
             InputError: if a run is under way already, or there is no such module.
-            ModelError: if the module is not installed.
+            ModelError: if the module is not installed or has no such bundle.
             ResourceError: if there is not enough shared memory.
             DeepVolumetryError: if the worker cannot be started.
         """
@@ -153,6 +154,7 @@ class WorkerClient:
             raise InputError(protocol.BUSY)
         entry = find(module)
         library_path = str(entry.library_folder.parent)
+        model = find_bundle(entry, bundle).resolve() if bundle else None
         arrays: list[Any] = []
         encoded = protocol.encode(dict(images), arrays)
         block = shared.new_name()
@@ -168,7 +170,7 @@ class WorkerClient:
             "library_path": library_path,
             "images": encoded,
             "parameters": dict(parameters or {}),
-            "bundle": str(bundle) if bundle else None,
+            "bundle": str(model) if model else None,
             "device": device,
             "input_block": block,
             "input_arrays": places,

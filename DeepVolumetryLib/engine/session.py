@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..bundle.store import open_bundle
 from ..errors import InputError, ResourceError
 from . import memory
 
@@ -46,7 +47,7 @@ class Session:
             images: by the names of the pipeline's inputs.
             parameters: values for the module's `Parameters`; what is left out keeps its default.
             progress: told about phases; loading is the first one.
-            bundle: folder of the bundle; the one that ships if None.
+            bundle: folder or name of the bundle; the one that ships if None.
             device: "auto", "cpu", "cuda" or "mps".
 
         Returns:
@@ -61,6 +62,8 @@ class Session:
         began = time.perf_counter()
         memory.reset_peak()
         values = entry.parameters(dict(parameters))
+        if bundle is not None:
+            bundle = open_bundle(entry, bundle).path
         memory.require_memory(_BYTES_PER_VOXEL * sum(image.voxels.size for image in images.values()), "these images")
         try:
             pipeline, seconds = self._pipeline(entry, bundle, device, progress)
@@ -69,7 +72,7 @@ class Session:
                 result = pipeline.run(images, values, progress)
         except MemoryError as error:
             raise ResourceError("The memory was not enough for this image. Close other programs, or crop the image.") from error
-        seconds = {**seconds, **result.provenance.seconds, "total": time.perf_counter() - began}
+        seconds = {**result.provenance.seconds, **seconds, "total": time.perf_counter() - began}
         result.provenance = replace(result.provenance, seconds=seconds, peak_memory_mb=memory.peak_memory_mb())
         return result
 
