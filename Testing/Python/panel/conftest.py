@@ -1,0 +1,110 @@
+"""Fixtures for tests of Qt panels on real MRML; see README.md in this folder."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+import standins  # noqa: E402
+
+
+@pytest.fixture(scope="session")
+def slicer_app():
+    """The one application with `qt`, `ctk` and `slicer` ready to import."""
+    standins.install()
+    import slicer
+
+    return slicer.app
+
+
+@pytest.fixture
+def a_scene(slicer_app):
+    """The empty slicer.mrmlScene. Fails the test if a slot raised and nobody looked at it."""
+    from standins.signals import slot_errors
+
+    scene = standins.install()
+    scene.clear()
+    slot_errors.errors.clear()
+    yield scene.mrml_scene
+    scene.clear()
+    slicer_app.processEvents()
+    slot_errors.raise_first()
+
+
+@pytest.fixture
+def dialogs(slicer_app):
+    """Answers for modal dialogs: `dialogs.answer(qt.QMessageBox.Yes)`; what was shown is in `dialogs.shown`."""
+    from standins.dialogs import script
+
+    script.reset()
+    yield script
+    unused, _ = list(script.answers), script.reset()
+    assert not unused, f"dialogs that should have opened did not: {unused}"
+
+
+@pytest.fixture
+def packages(slicer_app):
+    """Python packages of this Slicer: put names into `packages.missing`; see `packages.installed` afterwards."""
+    from standins.packaging import state
+
+    state.reset()
+    yield state
+    state.reset()
+
+
+@pytest.fixture
+def without_slicer_packaging(slicer_app, packages, monkeypatch):
+    """Slicer before 5.11, which has no slicer.packaging."""
+    import slicer
+
+    monkeypatch.setitem(sys.modules, "slicer.packaging", None)
+    monkeypatch.delattr(slicer, "packaging")
+    return packages
+
+
+@pytest.fixture
+def load_module(a_scene, dialogs, packages):
+    """`load_module(name, folder)` loads a scripted module as Slicer does; it is unloaded after the test."""
+    from standins.loading import load_module as load
+
+    loaded = []
+
+    def load_one(name: str, folder: Path | str, show: bool = False):
+        loaded.append(load(name, folder, show))
+        return loaded[-1]
+
+    yield load_one
+    for module in loaded:
+        module.unload()
+
+
+@pytest.fixture
+def process_events(slicer_app) -> Callable[..., None]:
+    """`process_events(until, timeout)` runs the event loop until the condition holds; AssertionError if it never does."""
+    from standins.signals import slot_errors
+
+    def run(until: Callable[[], bool] = lambda: True, timeout: float = 10.0) -> None:
+        deadline = time.monotonic() + timeout
+        while True:
+            slicer_app.processEvents()
+            slot_errors.raise_first()
+            if until():
+                return
+            assert time.monotonic() < deadline, f"still not so after {timeout:g} s"
+            time.sleep(0.005)
+
+    return run
+
+
+@pytest.fixture
+def slot_errors(slicer_app):
+    """Exceptions that slots raised; clear it after looking at them."""
+    from standins.signals import slot_errors as errors
+
+    return errors.errors

@@ -1,0 +1,96 @@
+"""slicer.app, its settings and module manager, and the main window, on one offscreen QApplication."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from PySide6.QtCore import QCoreApplication, QObject, QSettings
+from PySide6.QtWidgets import QApplication, QMainWindow
+
+from . import appearance
+from .strict import implements
+from .views import qSlicerLayoutManager
+
+
+@implements
+class qSlicerModuleManager(QObject):
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.modules: dict[str, QObject] = {}
+
+    def modulesNames(self) -> list[str]:
+        return list(self.modules)
+
+    def module(self, name: str):
+        return self.modules.get(name)
+
+
+@implements
+class qSlicerMainWindow(QMainWindow):
+    pass
+
+
+@implements
+class qSlicerApplication(QApplication):
+    """What panels ask of the application; everything else raises NotImplementedError."""
+
+    def __init__(self, scene):
+        super().__init__([])
+        appearance.apply(self)
+        self._scene = scene
+        self._folder = Path(tempfile.mkdtemp(prefix="slicer_standins_"))
+        self.setOrganizationName("NA-MIC")
+        self.setApplicationName("Slicer")
+        self.setProperty("_temporaryPath", str(self._folder))
+        self.setProperty("_cachePath", str(self._folder))
+        self.setProperty("_slicerHome", str(self._folder))
+        for name, value in (("majorVersion", 5), ("minorVersion", 12), ("revision", "0"), ("documentationVersion", "latest")):
+            self.setProperty(f"_{name}", value)
+        QSettings.setDefaultFormat(QSettings.Format.IniFormat)
+        QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, str(self._folder))
+        self._module_manager = qSlicerModuleManager()
+        self._layout_manager = qSlicerLayoutManager(scene)
+        self._main_window = qSlicerMainWindow()
+        self._main_window.setObjectName("qSlicerMainWindow")
+
+    def settings(self) -> QSettings:
+        return QSettings()
+
+    userSettings = revisionUserSettings = settings
+
+    def moduleManager(self) -> qSlicerModuleManager:
+        return self._module_manager
+
+    def layoutManager(self) -> qSlicerLayoutManager:
+        return self._layout_manager
+
+    def applicationLogic(self):
+        return self._scene.application_logic
+
+    def mrmlScene(self):
+        return self._scene.mrml_scene
+
+    def moduleLogic(self, name: str):
+        return self._scene.module_logics[name]
+
+    def moduleDocumentationUrl(self, name: str) -> str:
+        return f"https://slicer.readthedocs.io/en/latest/user_guide/modules/{name.lower()}.html"
+
+    def translate(self, _context: str, text: str) -> str:
+        return text
+
+    @staticmethod
+    def testingEnabled() -> bool:
+        return False
+
+    def processEvents(self) -> None:
+        QCoreApplication.processEvents()
+
+    def pauseRender(self) -> None:
+        pass
+
+    resumeRender = pauseRender
+
+    def setRenderPaused(self, _paused: bool) -> None:
+        pass

@@ -1,0 +1,64 @@
+"""Puts the stand-ins where `import` finds them."""
+
+from __future__ import annotations
+
+import types
+
+import slicer
+
+from . import dialogs, facts, ui_loader
+from .qt_module import QtModule, SlicerClassesModule, slicer_class
+from .scene import Scene
+from .strict import strict_class, wrap
+
+SLICER_PREFIXES = ("qMRML", "qSlicer")
+
+
+def _slicer_attribute(name: str):
+    if name.startswith(("qMRML", "qSlicer")):
+        return slicer_class("slicer", name, SLICER_PREFIXES)
+    candidates = [n for n in vars(slicer) if not n.startswith("_")]
+    raise AttributeError(f"module 'slicer' has no attribute '{name}'{facts.suggestion(name, candidates)}")
+
+
+class ModuleNames(types.SimpleNamespace):
+    """slicer.modules and slicer.moduleNames: what is loaded, by name."""
+
+
+class LogicModule:
+    """slicer.modules.segmentations and the like: only the logic, which slicer-core has."""
+
+    def __init__(self, name: str, logic):
+        self.name, self._logic = name, logic
+
+    def logic(self):
+        return self._logic
+
+
+def install(modules: dict) -> Scene:
+    modules["qt"], modules["ctk"] = QtModule("qt"), SlicerClassesModule("ctk")
+    dialogs.install(strict_class)
+    ui_loader.install(strict_class)
+    slicer.__getattr__ = _slicer_attribute
+    scene = Scene()
+    slicer.mrmlScene = scene.mrml_scene
+    slicer.modules = ModuleNames(**{name.lower(): LogicModule(name, logic) for name, logic in scene.module_logics.items()})
+    slicer.moduleNames = ModuleNames(**{name: name for name in scene.module_logics})
+
+    from . import ctk_numbers, ctk_widgets, node_combobox, segment_editor, table_view, views  # noqa: F401  (they register what they implement)
+    from .application import qSlicerApplication
+
+    slicer.app = wrap(qSlicerApplication(scene))
+    from . import i18n, loading, packaging, parameter_node, sample_data, scripted_module  # noqa: F401
+
+    for name, module in (
+        ("i18n", i18n),
+        ("packaging", packaging),
+        ("parameterNodeWrapper", parameter_node),
+        ("ScriptedLoadableModule", scripted_module),
+    ):
+        modules[f"slicer.{name}"] = module
+        setattr(slicer, name, module)
+    modules["SampleData"] = sample_data
+    slicer.pip_install = slicer.util.pip_install = packaging.replacement_of_util_pip_install
+    return scene

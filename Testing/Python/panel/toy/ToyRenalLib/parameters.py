@@ -1,0 +1,3 @@
+from RenalParenchymaLib.parameters import Parameters
+
+__all__ = ["Parameters"]
