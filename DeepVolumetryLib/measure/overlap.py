@@ -105,4 +105,4 @@ def _union_box(mask: NDArray[Any], reference: NDArray[Any]) -> tuple[slice, slic
 def _surface(mask: NDArray[np.bool_], image: Image) -> NDArray[np.float64]:
     """Centers of the voxels that have a face neighbor outside of the mask, RAS in mm."""
     kji = np.argwhere(mask & ~ndimage.binary_erosion(mask))
-    return kji[:, ::-1] @ image.ijk_to_ras[:3, :3].T + image.ijk_to_ras[:3, 3]
+    return kji[:, ::-1].astype(float) @ image.ijk_to_ras[:3, :3].T + image.ijk_to_ras[:3, 3]

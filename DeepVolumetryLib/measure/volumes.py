@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.spatial import ConvexHull
+from scipy.spatial import ConvexHull, QhullError
 from scipy.spatial.distance import pdist
 
 from ..result import Code
@@ -62,13 +62,34 @@ def surface_points(mask: NDArray[Any], image: Image) -> NDArray[np.float64]:
 
 
 def max_diameter_mm(mask: NDArray[Any], image: Image) -> float:
-    """Largest distance between two points on the surface of a mask in mm, NaN for an empty mask."""
-    points = surface_points(mask, image)
-    if not len(points):
+    """Largest distance between two points on the surface of a mask in mm, NaN for an empty mask.
+
+    The surface is that of ``surface_points``. A corner of the convex hull is the first or the last voxel of its line along
+    every axis; only such voxels are looked at, so a whole kidney takes some ten milliseconds.
+    """
+    box = bounding_box(mask)
+    if box is None:
         return float("nan")
-    return float(pdist(points[ConvexHull(points).vertices]).max())
+    part = mask[box].astype(bool, copy=False)
+    ends = [(part.argmax(axis), part.shape[axis] - 1 - np.flip(part, axis).argmax(axis)) for axis in range(3)]
+    rows = np.argwhere(part.any(axis=2))
+    kji = np.concatenate([np.column_stack([rows, end[rows[:, 0], rows[:, 1]]]) for end in ends[2]])
+    for axis, others in ((0, (1, 2)), (1, (0, 2))):
+        first, last = (end[kji[:, others[0]], kji[:, others[1]]] for end in ends[axis])
+        kji = kji[(kji[:, axis] == first) | (kji[:, axis] == last)]
+    corners = _hull_vertices(kji.astype(float))
+    to_faces = np.concatenate([np.eye(3), -np.eye(3)]) / 2
+    points = (corners[:, None] + to_faces).reshape(-1, 3)[:, ::-1] @ image.ijk_to_ras[:3, :3].T
+    return float(pdist(_hull_vertices(points)).max())
+
+
+def _hull_vertices(points: NDArray[np.float64]) -> NDArray[np.float64]:
+    try:
+        return points[ConvexHull(points).vertices]
+    except QhullError:  # too few or all in one plane: every point may be a corner
+        return np.unique(points, axis=0)
 
 
 def touches_edge(mask: NDArray[Any]) -> bool:
     """True if a mask reaches the first or last voxel along any axis: the organ may go on outside of the image."""
-    return any(bool(np.take(mask, side, axis).any()) for axis in range(3) for side in (0, -1))
+    return any(bool(np.moveaxis(mask, axis, 0)[side].any()) for axis in range(3) for side in (0, -1))

@@ -117,7 +117,7 @@ def reviewed_mask(image: Image, regions: Sequence[ReviewRegion]) -> NDArray[np.b
         if not region.reviewed:
             continue
         kji = np.indices(_triple(np.subtract(region.box_kji[1], region.box_kji[0]))).reshape(3, -1).T + region.box_kji[0]
-        position = kji[:, ::-1] @ image.ijk_to_ras[:3, :3].T + image.ijk_to_ras[:3, 3]
+        position = kji[:, ::-1].astype(float) @ image.ijk_to_ras[:3, :3].T + image.ijk_to_ras[:3, 3]
         own = ((position - region.center_ras_mm) ** 2).sum(axis=1)
         mine = np.ones(len(kji), bool)
         for other in regions:

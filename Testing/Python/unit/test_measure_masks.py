@@ -7,10 +7,11 @@ import pytest
 import SimpleITK as sitk
 from hypothesis import given, settings
 from hypothesis.extra.numpy import arrays
+from scipy.spatial.distance import pdist
 
 from DeepVolumetryLib.image import Image
 from DeepVolumetryLib.measure.overlap import overlap
-from DeepVolumetryLib.measure.volumes import bounding_box, max_diameter_mm, touches_edge, volume_ml
+from DeepVolumetryLib.measure.volumes import bounding_box, max_diameter_mm, surface_points, touches_edge, volume_ml
 
 GRID = Image.from_spacing(np.zeros((24, 26, 28), np.uint8), (1.0, 1.5, 2.0))
 small_masks = arrays(np.bool_, (5, 6, 7))
@@ -145,3 +146,12 @@ def test_agreement_does_not_depend_on_which_mask_comes_first(a, b):
     grid = Image.from_spacing(a, (1.0, 1.5, 2.0))
     one, other = overlap(a, b, grid), overlap(b, a, grid)
     np.testing.assert_allclose([one.dice, one.hd_mm, one.hd95_mm, one.assd_mm], [other.dice, other.hd_mm, other.hd95_mm, other.assd_mm])
+
+
+@given(small_masks)
+@settings(deadline=None)
+def test_diameter_is_the_largest_distance_between_surface_points(mask):
+    grid = Image(mask, np.array([[1, 0.2, 0, 0], [0, 1.5, -0.3, 0], [0.1, 0, 2, 0], [0, 0, 0, 1]]))
+    points = surface_points(mask, grid)
+    expected = pdist(points).max() if len(points) else math.nan
+    assert max_diameter_mm(mask, grid) == pytest.approx(expected, nan_ok=True)
