@@ -10,6 +10,11 @@ _CT_CENTER, _CT_WIDTH = 50.0, 130.0
 _MR_PERCENTILE = 99.5
 
 
+def likely_modality(voxels: NDArray) -> str:
+    """ "CT" or "MR" for a file that does not say: only Hounsfield units go far below zero (air, fat)."""
+    return "CT" if float(voxels.min()) < -150 else "MR"
+
+
 def normalized(voxels: NDArray, modality: str, covered: NDArray | None = None) -> NDArray[np.float32]:
     """Intensities about zero with spread about one.
 

@@ -17,7 +17,7 @@ from DeepVolumetryLib.phantom.tissues import INDEX
 from DeepVolumetryLib.training.fields import displacement, smooth_noise
 
 from ..labels import CYST, PARENCHYMA, SINUS, TUMOR
-from .pack import SPACING_MM, Kidney, Torso
+from .pack import FAT, SKIN, SOFT, SPACING_MM, WALL, Kidney, Torso
 
 _BOWEL = (13, 17, 82, 86)  # colon, duodenum, small bowel, stomach
 _OWN_KIDNEYS = (40, 41, 42, 43)
@@ -39,6 +39,25 @@ class Composition:
     tissue: Tensor
 
 
+@dataclass(frozen=True)
+class Variation:
+    """How far anatomy is varied: small rotations (degrees), stretches (log), smooth displacements and shifts (mm)."""
+
+    torso_degrees: float = 12.0
+    torso_stretch: float = 0.12
+    torso_mm: float = 9.0
+    kidney_degrees: float = 14.0
+    kidney_stretch: float = 0.14
+    kidney_mm: float = 2.5
+    kidney_shift_mm: float = 7.0
+    borrowed: float = 0.25  # how often a side is another patient's kidney
+    solitary: float = 0.05
+
+
+AS_IT_IS = Variation(4.0, 0.03, 5.0, 0.0, 0.0, 0.0, 3.0, 0.0, 0.0)
+"""For studies with known truth: the patient's own kidneys undeformed, the torso around them hardly varied."""
+
+
 class Anatomy:
     """Torsos and kidneys as tensors, ready to be sampled."""
 
@@ -49,19 +68,23 @@ class Anatomy:
         for number, kidney in enumerate(kidneys):
             self.by_case.setdefault(kidney.case, {})[kidney.side] = number
         self.cases = sorted(self.by_case)
+        # Real torsos look right, procedural ones vary: a little over half of the draws are real where both are there.
+        real = np.array([not t.name.startswith("procedural") for t in torsos])
+        weights = np.where(real, 0.55 / max(1, real.sum()), 0.45 / max(1, (~real).sum()))
+        self.torso_weights = weights / weights.sum()
 
-    def pair(self, rng: np.random.Generator) -> dict[str, tuple[int, bool]]:
+    def pair(self, rng: np.random.Generator, variation: Variation) -> dict[str, tuple[int, bool]]:
         """Kidneys for the two sides: side -> (number, mirrored). Sometimes one is missing or borrowed from another patient."""
         chosen: dict[str, tuple[int, bool]] = {}
         case = self.by_case[self.cases[rng.integers(len(self.cases))]]
         for side in ("left", "right"):
-            if rng.random() < 0.25:
+            if rng.random() < variation.borrowed:
                 number = int(rng.integers(len(self.kidneys)))
                 own = next(s for entry in self.by_case.values() for s, n in entry.items() if n == number)
                 chosen[side] = (number, own != side)
             elif side in case:
                 chosen[side] = (case[side], False)
-        if len(chosen) == 2 and rng.random() < 0.05:
+        if len(chosen) == 2 and rng.random() < variation.solitary:
             chosen.pop(("left", "right")[rng.integers(2)])
         return chosen
 
@@ -99,41 +122,47 @@ def grid_points(shape: tuple[int, int, int], spacing: float) -> Tensor:
 
 
 def compose(
-    anatomy: Anatomy, shape: tuple[int, int, int], spacing: float, rng: np.random.Generator, center: str, jitter_mm: float = 15.0
+    anatomy: Anatomy, shape: tuple[int, int, int], spacing: float, rng: np.random.Generator, center: str, jitter_mm: float = 15.0,
+    variation: Variation = Variation(),
 ) -> Composition:
     """A random anatomy on a patch.
 
     Args:
         shape: voxels (K, J, I).
         spacing: mm, isotropic.
-        center: "kidney" puts a kidney near the middle; "anywhere" picks any place of the torso.
+        center: "kidney" puts a kidney near the middle; "both" the place between the two; "anywhere" picks any place of the torso.
         jitter_mm: how far from the middle the kidney may lie.
+        variation: how far the anatomy is varied.
     """
-    labels, outside, tissue_of_structure, torso = anatomy.torsos[rng.integers(len(anatomy.torsos))]
-    sides = anatomy.pair(rng)
+    labels, outside, tissue_of_structure, torso = anatomy.torsos[rng.choice(len(anatomy.torsos), p=anatomy.torso_weights)]
+    sides = anatomy.pair(rng, variation)
     if center == "kidney" and sides:
         side = list(sides)[rng.integers(len(sides))]
         middle = torso.centers[side] + rng.uniform(-jitter_mm, jitter_mm, 3)
+    elif center == "both":
+        middle = (torso.centers["left"] + torso.centers["right"]) / 2
     else:
         size = np.array(labels.shape) * torso.spacing
         middle = size * np.array([rng.uniform(0.05, 0.95), rng.uniform(0.4, 0.6), rng.uniform(0.4, 0.6)])
     extent = max(shape) * spacing
-    turned = rotation(rng, 12, 0.12)
+    turned = rotation(rng, variation.torso_degrees, variation.torso_stretch)
     points = torch.einsum("ab,bkji->akji", torch.from_numpy(turned).float(), grid_points(shape, spacing))
     points += torch.from_numpy(middle).float()[:, None, None, None]
-    points += displacement(shape, extent, rng, coarse_mm=70, amplitude_mm=9)
+    points += displacement(shape, extent, rng, coarse_mm=70, amplitude_mm=variation.torso_mm)
 
     structure, inside = lookup(labels, points, torso.spacing)
     beyond, _ = lookup(outside, points, torso.spacing)
     structure = _fill_trunk(structure, beyond, inside, shape, extent, rng)
     for value in _OWN_KIDNEYS:
-        structure[structure == value] = 200
+        structure[structure == value] = FAT
     kidney = torch.zeros(shape, dtype=torch.uint8)
-    local = points + displacement(shape, extent, rng, coarse_mm=28, amplitude_mm=2.5)
+    rigid = variation.kidney_mm == 0  # the kidney keeps its shape: it does not follow the torso's stretch and warp
+    straight = grid_points(shape, spacing) + torch.from_numpy(middle).float()[:, None, None, None] if rigid else points
+    local = straight + displacement(shape, extent, rng, coarse_mm=28, amplitude_mm=variation.kidney_mm)
     for side, (number, mirrored) in sides.items():
         crop, crop_center = anatomy.kidneys[number]
-        place = torch.from_numpy(torso.centers[side] + rng.normal(0, (9, 6, 6), 3)).float()
-        change = rotation(rng, 14, 0.14)
+        place = torch.from_numpy(torso.centers[side] + rng.normal(0, variation.kidney_shift_mm, 3)).float()
+        change = rotation(rng, variation.kidney_degrees, variation.kidney_stretch)
         if mirrored:
             change = np.diag([1, 1, -1]) @ change
         relative = torch.einsum("ab,bkji->akji", torch.from_numpy(change).float(), local - place[:, None, None, None])
@@ -149,16 +178,18 @@ def compose(
 
 def _fill_trunk(structure: Tensor, beyond: Tensor, inside: Tensor, shape: tuple[int, int, int], extent: float, rng: np.random.Generator) -> Tensor:
     """Between the labeled structures lie fat, mesentery and vessels; around them the abdominal wall, fat and skin."""
+    if not beyond.any():  # a torso that brings its own wall and skin
+        return structure
     empty = (structure == 0) & inside
     wall, fat = rng.uniform(4, 14), rng.uniform(3, 45)
     beyond = beyond.float() + smooth_noise(shape, extent, 50, rng) * 3
     trunk = empty & (beyond < 0.5)
     structure = structure.clone()
-    structure[trunk] = 200
-    structure[trunk & (smooth_noise(shape, extent, 11, rng) > rng.uniform(0.9, 1.8))] = 202  # unlabeled soft tissue
-    structure[empty & (beyond >= 0.5) & (beyond < wall)] = 201
-    structure[empty & (beyond >= wall) & (beyond < wall + fat)] = 200
-    structure[empty & (beyond >= wall + fat) & (beyond < wall + fat + 3)] = 203  # skin
+    structure[trunk] = FAT
+    structure[trunk & (smooth_noise(shape, extent, 11, rng) > rng.uniform(0.9, 1.8))] = SOFT  # unlabeled soft tissue
+    structure[empty & (beyond >= 0.5) & (beyond < wall)] = WALL
+    structure[empty & (beyond >= wall) & (beyond < wall + fat)] = FAT
+    structure[empty & (beyond >= wall + fat) & (beyond < wall + fat + 3)] = SKIN
     return structure
 
 
@@ -170,7 +201,7 @@ def _perirenal_fat(structure: Tensor, kidney: Tensor, spacing: float, rng: np.ra
         size = 2 * rim + 1
         near = torch.from_numpy(ndimage.maximum_filter(near.numpy().view(np.uint8), size)) > 0
     bone = ((structure >= 53) & (structure <= 81)) | (structure >= 93) & (structure <= 117) | (structure == 29) | (structure == 30)
-    return torch.where(near & ~bone & (structure > 0), torch.full_like(structure, 200), structure)
+    return torch.where(near & ~bone & (structure > 0), torch.full_like(structure, FAT), structure)
 
 
 def _bowel_contents(tissue: Tensor, structure: Tensor, extent: float, rng: np.random.Generator) -> None:

@@ -10,13 +10,12 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
-from DeepVolumetryLib.image import Image
 from DeepVolumetryLib.phantom.tissues import INDEX, tissue_of
 
 from ..labels import CYST, PARENCHYMA, SINUS, TUMOR
 
 SPACING_MM = 1.5
-_FAT, _WALL, _SOFT, _SKIN = 200, 201, 202, 203
+FAT, WALL, SOFT, SKIN = 200, 201, 202, 203
 _KIDNEY_LEFT, _KIDNEY_RIGHT = 42, 43
 
 
@@ -64,13 +63,13 @@ def add_sinus(labels: np.ndarray, spacing: float) -> np.ndarray:
     return result
 
 
-def split_kidneys(image: Image) -> dict[str, np.ndarray]:
+def split_kidneys(labels: np.ndarray) -> dict[str, np.ndarray]:
     """Left and right organ of a two-kidney label map in R, A, S order; a side that is missing is left out."""
-    components, count = ndimage.label(image.voxels > 0)
+    components, count = ndimage.label(labels > 0)
     if count == 0:
         return {}
     sizes = np.bincount(components.ravel())[1:]
-    width = image.voxels.shape[2]
+    width = labels.shape[2]
     middle = width / 2
     sides: dict[str, np.ndarray] = {}
     for number in np.argsort(sizes)[::-1]:
@@ -81,8 +80,25 @@ def split_kidneys(image: Image) -> dict[str, np.ndarray]:
         if box[2].stop - box[2].start > 0.72 * width:  # horseshoe: both sides in one piece
             return {}
         side = "right" if center > middle else "left"
-        sides[side] = sides.get(side, np.zeros(image.shape, bool)) | (components == number + 1)
+        sides[side] = sides.get(side, np.zeros(labels.shape, bool)) | (components == number + 1)
     return sides
+
+
+def kidneys_of(case: str, fold: int, labels: np.ndarray, spacing: float) -> list[Kidney]:
+    """Left and right kidney of one patient, cut out at 1.5 mm; ``labels`` (K, J, I) in R, A, S order with sinus, isotropic."""
+    factor = spacing / SPACING_MM
+    found = []
+    for side, mask in split_kidneys(labels).items():
+        nearby = ndimage.binary_dilation(mask, iterations=8)
+        alone = np.where(nearby, labels, 0)
+        box = ndimage.find_objects((alone > 0).astype(np.uint8))[0]
+        crop = np.pad(alone[box], 4)
+        # Each label is carried as an area and the largest share wins: nearest neighbors would fray thin parenchyma.
+        areas = np.stack([ndimage.zoom((crop == value).astype(np.float32), factor, order=1) for value in range(5)])
+        small = areas.argmax(0).astype(np.uint8)
+        center = np.array(ndimage.center_of_mass(np.isin(small, (PARENCHYMA, SINUS, TUMOR, CYST))))
+        found.append(Kidney(case, fold, side, small, center))
+    return found
 
 
 def pack_kidneys(folder: Path) -> list[Kidney]:
@@ -95,17 +111,7 @@ def pack_kidneys(folder: Path) -> list[Kidney]:
     for row in rows:
         image = read_image(folder / f"{row['case']}.nii.gz").canonical()
         labels = add_sinus(image.voxels.astype(np.uint8), image.spacing[0])
-        factor = image.spacing[0] / SPACING_MM
-        for side, mask in split_kidneys(image).items():
-            nearby = ndimage.binary_dilation(mask, iterations=8)
-            alone = np.where(nearby, labels, 0)
-            box = ndimage.find_objects((alone > 0).astype(np.uint8))[0]
-            crop = np.pad(alone[box], 4)
-            # Order 0 on values would prefer nothing; zoom each label as an area and take the largest.
-            areas = np.stack([ndimage.zoom((crop == value).astype(np.float32), factor, order=1) for value in range(5)])
-            small = areas.argmax(0).astype(np.uint8)
-            center = np.array(ndimage.center_of_mass(np.isin(small, (PARENCHYMA, SINUS, TUMOR, CYST))))
-            kidneys.append(Kidney(row["case"], int(row["fold"]), side, small, center))
+        kidneys += kidneys_of(row["case"], int(row["fold"]), labels, image.spacing[0])
     return kidneys
 
 
@@ -115,7 +121,7 @@ def structure_tissues(names: dict[int, str]) -> np.ndarray:
     lookup[0] = INDEX["air"]
     for value, name in names.items():
         lookup[value] = INDEX[tissue_of(name)]
-    lookup[_FAT], lookup[_WALL], lookup[_SOFT], lookup[_SKIN] = (INDEX[name] for name in ("fat", "muscle", "soft", "skin"))
+    lookup[FAT], lookup[WALL], lookup[SOFT], lookup[SKIN] = (INDEX[name] for name in ("fat", "muscle", "soft", "skin"))
     return lookup
 
 

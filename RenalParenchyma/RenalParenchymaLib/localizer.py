@@ -1,0 +1,138 @@
+"""Step 1: where the kidneys are, on the whole image at 5 mm."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from DeepVolumetryLib.engine.device import Device, inference
+from DeepVolumetryLib.image import Image
+
+from .grids import Sampled, box_grid, corners_ras, padded, sample
+from .intensity import normalized
+from .labels import KIDNEY, SPINE
+from .laterality import Candidate
+from .networks import LOCALIZER_MM, STRIDE
+
+if TYPE_CHECKING:
+    from torch.nn import Module
+
+_LEAST_ML = 8.0
+_THRESHOLD = 0.5
+
+
+@dataclass(frozen=True)
+class Located:
+    """What step 1 found, on the 5 mm grid.
+
+    Attributes:
+        grid: image on the grid.
+        kidney: probability of kidney, lesions included, float32 (K, J, I).
+        components: number of the candidate that each voxel belongs to, 0 for none.
+        candidates: the largest first; ``candidates[n]`` has number n + 1.
+        spine_r_mm: R coordinate of the spine (or of the body where no spine is seen) at each slice of the grid.
+    """
+
+    grid: Image
+    kidney: NDArray[np.float32]
+    components: NDArray[np.int32]
+    candidates: list[Candidate]
+    spine_r_mm: NDArray[np.float64]
+
+    def territory(self, number: int) -> NDArray[np.bool_]:
+        """Voxels nearer to this candidate than to any other one."""
+        if len(self.candidates) < 2:
+            return np.ones(self.components.shape, bool)
+        nearest = ndimage.distance_transform_edt(self.components == 0, return_distances=False, return_indices=True)
+        return np.asarray(self.components[tuple(nearest)] == number)
+
+
+class Localizer:
+    """Finds candidates for kidneys.
+
+    Args:
+        network: trained, in evaluation mode, on the device.
+        device: where it runs.
+    """
+
+    def __init__(self, network: Module, device: Device) -> None:
+        self.network, self.device = network, device
+
+    def find(self, image: Image) -> Located:
+        """Kidneys of a scan; the scan may show any part of the body, from any direction."""
+        outline = corners_ras(image)
+        whole = sample(image, box_grid(outline.min(0), outline.max(0), LOCALIZER_MM))
+        seen = _body(whole, image.modality)
+        probability = self._probabilities(seen, image.modality)
+        kidney = probability[KIDNEY]
+        components, candidates = _candidates(kidney, seen)
+        return Located(seen.image, kidney, components, candidates, _midline(probability[SPINE], seen))
+
+    def _probabilities(self, seen: Sampled, modality: str) -> NDArray[np.float32]:
+        volume = torch.from_numpy(normalized(seen.image.voxels, modality, seen.covered))
+        shape = volume.shape
+        with inference(self.device):
+            batch = padded(volume, STRIDE)[None, None].to(self.device.name, memory_format=torch.channels_last_3d)
+            probability = torch.softmax(self.network(batch).float(), 1)[0].cpu()
+        return probability[:, : shape[0], : shape[1], : shape[2]].numpy()
+
+
+def _body(whole: Sampled, modality: str) -> Sampled:
+    """Cut the air around the body away: it costs time and tells nothing."""
+    voxels = whole.image.voxels
+    threshold = -500.0 if modality == "CT" else float(np.percentile(voxels[whole.covered], 99)) * 0.05
+    inside = (voxels > threshold) & whole.covered
+    inside = ndimage.binary_opening(inside, iterations=1)
+    if not inside.any():
+        return whole
+    low, high = [], []
+    for axis in range(3):
+        at = np.flatnonzero(inside.any(axis=tuple(other for other in range(3) if other != axis)))
+        low.append(max(0, at[0] - 1))
+        high.append(min(inside.shape[axis], at[-1] + 2))
+    box = tuple(map(slice, low, high))
+    return Sampled(whole.image.cropped(low, high), whole.covered[box])
+
+
+def _candidates(kidney: NDArray[np.float32], seen: Sampled) -> tuple[NDArray[np.int32], list[Candidate]]:
+    labels, count = ndimage.label(kidney > _THRESHOLD)
+    components = np.zeros(kidney.shape, np.int32)
+    grid = seen.image
+    found = []
+    # One voxel inside the rim of what was scanned: an organ that reaches it is cut off.
+    interior = ndimage.binary_erosion(seen.covered, border_value=0)
+    for number, box in enumerate(ndimage.find_objects(labels), 1):
+        mask = labels[box] == number
+        volume = float(mask.sum() * grid.voxel_ml)
+        if volume < _LEAST_ML:
+            continue
+        weight = np.where(mask, kidney[box], 0)
+        center = np.array(ndimage.center_of_mass(weight)) + [axis.start for axis in box]
+        ras = grid.ijk_to_ras @ (*center[::-1], 1.0)
+        low, high = np.array([axis.start for axis in box]), np.array([axis.stop for axis in box])
+        outline = corners_ras(grid, low, high)
+        cut = float((mask & ~interior[box]).sum() / mask.sum())
+        found.append((number, Candidate(volume, float(weight.sum() / mask.sum()), ras[:3], outline.min(0), outline.max(0), cut)))
+    found.sort(key=lambda entry: -entry[1].volume_ml)
+    for new, (old, _) in enumerate(found, 1):
+        components[labels == old] = new
+    return components, [candidate for _, candidate in found]
+
+
+def _midline(spine: NDArray[np.float32], seen: Sampled) -> NDArray[np.float64]:
+    """R of the spine for each slice k; slices without spine take their neighbors', the body's middle where there is none."""
+    grid = seen.image
+    r = grid.ijk_to_ras[0, 0] * np.arange(grid.size[0]) + grid.ijk_to_ras[0, 3]
+    weight = np.where(spine > 0.5, spine, 0).sum(axis=1)
+    total = weight.sum(axis=1)
+    known = total > 3
+    if not known.any():
+        columns = seen.covered.any(axis=(0, 1))
+        return np.full(grid.shape[0], float(r[columns].mean()))
+    middle = (weight @ r)[known] / total[known]
+    return np.interp(np.arange(grid.shape[0]), np.flatnonzero(known), middle)

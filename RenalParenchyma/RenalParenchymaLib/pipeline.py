@@ -1,0 +1,169 @@
+"""RenalParenchyma's method: find the kidneys, then what they are made of (Yu et al., Med Phys 2025)."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from DeepVolumetryLib import __version__
+from DeepVolumetryLib.bundle import Bundle
+from DeepVolumetryLib.engine.device import Device, choose_device
+from DeepVolumetryLib.engine.memory import peak_memory_mb
+from DeepVolumetryLib.engine.pipeline import Images, InputSpec, Progress
+from DeepVolumetryLib.image import Image
+from DeepVolumetryLib.image_io import check_usable
+from DeepVolumetryLib.result import Provenance, Result
+from DeepVolumetryLib.uncertainty.conformal import ConformalTable
+from DeepVolumetryLib.uncertainty.maps import entropy_map
+from DeepVolumetryLib.uncertainty.rank import rank_regions, review_regions
+
+from .assemble import Assembled, assemble
+from .intensity import likely_modality
+from .laterality import Chosen, assign_sides
+from .localizer import Localizer, Located
+from .measurements import measure
+from .networks import build, normalize_by_instance
+from .parameters import Parameters
+from .refiner import Refined, Refiner, members
+from .segments import SPECS, TARGETS
+
+if TYPE_CHECKING:
+    from torch.nn import Module
+
+BUNDLE = "renal_kidney_parenchyma"
+_REVIEWED = ("parenchyma", "tumor", "cyst")
+_MEMBERS = {"fast": 1, "standard": None, "thorough": 8}
+
+
+class RenalPipeline:
+    """Kidneys, then parenchyma, tumor and cyst inside each, with test-time members for the uncertainty."""
+
+    name = "renal"
+    inputs = (InputSpec("volume", modalities=("CT", "MR")),)
+    specs = SPECS
+
+    def __init__(self, bundle: Bundle, device: Device) -> None:
+        started = time.monotonic()
+        self.bundle, self.device = bundle, device
+        self.localizer = Localizer(_load(bundle, "localizer", device), device)
+        self.refiner = Refiner(_load(bundle, "refiner", device), device)
+        self.conformal = ConformalTable.from_dict(bundle.inference.get("conformal", {}))
+        self.load_seconds = time.monotonic() - started
+
+    def run(self, images: Images, parameters: Parameters, progress: Progress) -> Result:
+        """Segment and measure both kidneys of one CT or MR scan."""
+        started = time.monotonic()
+        image = images["volume"]
+        check_usable(image, self.inputs[0].modalities)
+        if not image.modality:
+            image = replace(image, modality=likely_modality(image.voxels))
+        seconds = {"load": self.load_seconds, "preprocess": time.monotonic() - started}
+        with progress.phase("Finding the kidneys", share=0.25), _timed(seconds, "localize"):
+            located = self.localizer.find(image)
+            chosen = assign_sides(located.candidates, partial(_midline_at, located))
+        with progress.phase("Segmenting parenchyma", share=0.6), _timed(seconds, "refine"):
+            refined = self._refine(image, located, chosen, parameters, progress)
+        with progress.phase("Putting the kidneys together", share=0.05), _timed(seconds, "assemble"):
+            assembled = assemble(image, refined)
+        with progress.phase("Measuring", share=0.1), _timed(seconds, "postprocess"):
+            result = self._result(image, chosen, refined, assembled, parameters)
+        seconds["inference"] = seconds["localize"] + seconds["refine"]
+        seconds["total"] = time.monotonic() - started
+        result.provenance.seconds.update(seconds)
+        return result
+
+    def _refine(self, image: Image, located: Located, chosen: Chosen, parameters: Parameters, progress: Progress) -> dict[str, Refined]:
+        ways = members(_MEMBERS[parameters.speed] or parameters.members, parameters.seed)
+        total, done = len(ways) * max(1, len(chosen.sides)), 0
+
+        def step() -> None:
+            nonlocal done
+            done += 1
+            progress.update(done / total)
+
+        refined = {}
+        for side, number in chosen.sides.items():
+            candidate = located.candidates[number - 1]
+            owned = partial(_owned, located, number, side if chosen.fused else "")
+            refined[side] = self.refiner.segment(image, candidate.low_ras, candidate.high_ras, owned, ways, step)
+        return refined
+
+    def _result(self, image: Image, chosen: Chosen, refined: dict[str, Refined], assembled: Assembled, parameters: Parameters) -> Result:
+        uncertainty = {target: np.zeros(image.shape, np.float32) for target in TARGETS}
+        for low, high in assembled.boxes.values():
+            inside = tuple(map(slice, low, high))
+            for target in TARGETS:
+                uncertainty[target][inside] = entropy_map(assembled.probability[target][inside])
+        regions = rank_regions([region for target in _REVIEWED for region in review_regions(assembled.probability[target], uncertainty[target], image, target)])
+        volumes = {side: kidney.member_ml for side, kidney in refined.items()}
+        measured = measure(image, assembled.masks, assembled.probability, volumes, self.conformal, parameters)
+        provenance = Provenance(
+            module="renal",
+            version=__version__,
+            model_name=self.bundle.name,
+            model_version=self.bundle.version,
+            model_sha256=self.bundle.sha256,
+            model_license=self.bundle.license,
+            device=self.device.label,
+            parameters=parameters.to_dict(),
+            peak_memory_mb=peak_memory_mb(),
+        )
+        present = {key: mask for key, mask in assembled.masks.items() if mask.any()}
+        return Result(image, SPECS, present, assembled.probability, uncertainty, measured.measurements, regions, provenance, [*chosen.warnings, *measured.warnings])
+
+
+def create(bundle: Path | None = None, device: str = "auto") -> RenalPipeline:
+    """The pipeline with its networks loaded; None takes the bundle that ships.
+
+    Raises:
+        ModelError: if the bundle is missing or fails its check.
+        InputError: if the device is not there.
+    """
+    path = bundle or Path(__file__).resolve().parent.parent / "Resources" / "Models" / BUNDLE
+    return RenalPipeline(Bundle.open(path), choose_device(device))
+
+
+def _load(bundle: Bundle, name: str, device: Device) -> Module:
+    import torch
+
+    network = build(bundle.inference["networks"][name])
+    network.load_state_dict({key: value.float() if value.is_floating_point() else value for key, value in bundle.state_dict(name).items()})
+    if bundle.inference.get("instance_statistics"):
+        normalize_by_instance(network)
+    return network.eval().to(device=device.name, memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+
+
+def _midline_at(located: Located, s_mm: float) -> float:
+    k = (s_mm - located.grid.ijk_to_ras[2, 3]) / located.grid.ijk_to_ras[2, 2]
+    return float(np.interp(k, np.arange(len(located.spine_r_mm)), located.spine_r_mm))
+
+
+def _owned(located: Located, number: int, side: str, grid: Image) -> NDArray[np.bool_]:
+    """Voxels of a fine grid nearer to this kidney than to another candidate; of a fused one, those on the given side of the spine."""
+    territory = located.grid.with_voxels(located.territory(number).astype(np.uint8)).resampled(grid, order=0, fill=1).voxels > 0
+    if side:
+        s = grid.ijk_to_ras[2, 2] * np.arange(grid.shape[0]) + grid.ijk_to_ras[2, 3]
+        r = grid.ijk_to_ras[0, 0] * np.arange(grid.shape[2]) + grid.ijk_to_ras[0, 3]
+        middle = np.array([_midline_at(located, float(value)) for value in s])
+        on_right = r[None, None, :] > middle[:, None, None]
+        territory = territory & (on_right if side == "right" else ~on_right)
+    return territory
+
+
+class _timed:
+    """Adds the seconds spent inside to a dictionary."""
+
+    def __init__(self, seconds: dict[str, float], name: str) -> None:
+        self.seconds, self.name = seconds, name
+
+    def __enter__(self) -> None:
+        self.started = time.monotonic()
+
+    def __exit__(self, *_: Any) -> None:
+        self.seconds[self.name] = self.seconds.get(self.name, 0.0) + time.monotonic() - self.started

@@ -1,0 +1,85 @@
+"""Turn two checkpoints into the bundle that ships: fp16 weights, metadata, and an entry in the manifest."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from ..labels import LOCALIZER_CLASSES, REFINER_CLASSES
+from ..networks import LOCALIZER_MM, REFINER_MM, architecture
+
+_CLASSES = {"localizer": LOCALIZER_CLASSES, "refiner": REFINER_CLASSES}
+
+
+def export(checkpoints: dict[str, Path], bundle: Path, manifest: Path, version: str, instance_statistics: bool) -> dict[str, Any]:
+    """Write configs, models and the manifest entry; card and license are written by hand.
+
+    Args:
+        checkpoints: network -> ``checkpoint.pt`` of ``training.loop``; the averaged weights are taken.
+        bundle: folder of the bundle.
+        manifest: JSON with SHA-256 of the weights.
+        version: of the model.
+        instance_statistics: normalize with each image's own statistics instead of the running ones.
+
+    Returns:
+        Sizes per network: parameters and bytes.
+    """
+    from safetensors.torch import save_file
+
+    from DeepVolumetryLib.bundle import write_manifest
+
+    (bundle / "models").mkdir(parents=True, exist_ok=True)
+    (bundle / "configs").mkdir(exist_ok=True)
+    sizes: dict[str, Any] = {}
+    steps = {}
+    for name, path in checkpoints.items():
+        saved = torch.load(path, map_location="cpu", weights_only=True)
+        state = {key: value.half() if value.is_floating_point() else value for key, value in saved["average"].items()}
+        target = bundle / "models" / f"{name}.safetensors"
+        save_file({key: value.contiguous() for key, value in state.items()}, target)
+        steps[name] = saved["state"]
+        sizes[name] = {"parameters": sum(v.numel() for k, v in state.items() if "running" not in k), "bytes": target.stat().st_size}
+    inference_path = bundle / "configs" / "inference.json"
+    old = json.loads(inference_path.read_text(encoding="utf-8")) if inference_path.exists() else {}
+    inference = {
+        **old,
+        "networks": {name: architecture(name) for name in checkpoints},
+        "spacing_mm": {"localizer": LOCALIZER_MM, "refiner": REFINER_MM},
+        "instance_statistics": instance_statistics,
+    }
+    _write(inference_path, inference)
+    metadata: dict[str, Any] = {
+        "schema": "https://github.com/Project-MONAI/MONAI-extra-test-data/releases/download/0.8.1/meta_schema_20240725.json",
+        "version": version,
+        "name": "Kidneys and renal parenchyma on CT and MR",
+        "task": "Kidney, parenchyma, tumor and cyst segmentation on CT and fat-suppressed T2 MR",
+        "description": "Two-step 3D U-Net trained on images synthesized from label maps",
+        "authors": "DeepVolumetry contributors",
+        "copyright": "DeepVolumetry contributors; trained on KiTS23 label maps (CC BY-NC-SA 4.0) and TotalSegmentator label maps (CC BY 4.0)",
+        "license": "CC BY-NC-SA 4.0",
+        "monai_version": "1.6.1",
+        "pytorch_version": "2.13.0",
+        "numpy_version": "2.4.6",
+        "training": steps,
+        "network_data_format": _data_format("refiner"),
+    }
+    for name in checkpoints:
+        metadata[f"{name}_data_format"] = _data_format(name)
+    _write(bundle / "configs" / "metadata.json", metadata)
+    write_manifest(manifest, [bundle])
+    return sizes
+
+
+def _data_format(name: str) -> dict[str, Any]:
+    classes = _CLASSES[name]
+    return {
+        "inputs": {"image": {"type": "image", "format": "hounsfield or magnitude", "num_channels": 1, "spatial_shape": ["16*n"] * 3, "dtype": "float32", "value_range": [-3, 8], "is_patch_data": True, "channel_def": {"0": "image"}}},
+        "outputs": {"pred": {"type": "image", "format": "segmentation", "num_channels": len(classes), "spatial_shape": ["16*n"] * 3, "dtype": "float32", "value_range": [0, 1], "is_patch_data": True, "channel_def": {str(n): c for n, c in enumerate(classes)}}},
+    }  # fmt: skip
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=2) + "\n", encoding="utf-8")
