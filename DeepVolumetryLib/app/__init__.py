@@ -1,0 +1,1 @@
+"""The command line: ``deepvolumetry``. One file per command; docs/cli.md is its contract."""

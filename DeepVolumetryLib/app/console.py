@@ -1,0 +1,77 @@
+"""What a person at the terminal sees. Everything but a JSON report goes to stderr, so that pipes stay clean."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
+
+from ..engine.progress import RunProgress
+
+
+class Terminal:
+    """Tables, notes and progress bars; silent if quiet."""
+
+    def __init__(self, quiet: bool = False, as_json: bool = False) -> None:
+        self.as_json = as_json
+        self._console = Console(stderr=True, quiet=quiet, highlight=False)
+
+    def note(self, text: str) -> None:
+        """A line for the user."""
+        self._console.print(text, soft_wrap=True, markup=False)
+
+    def warn(self, texts: Sequence[str]) -> None:
+        """Warnings, each on its line."""
+        for text in texts:
+            self._console.print(f"Note: {text}", style="yellow", soft_wrap=True, markup=False)
+
+    def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1) -> None:
+        """A table whose first `words` columns hold words and the others numbers."""
+        table = Table(title=title, title_justify="left")
+        for number, column in enumerate(columns):
+            table.add_column(column, justify="left" if number < words else "right")
+        for row in rows:
+            table.add_row(*row)
+        self._console.print(table)
+
+    def report(self, document: Any) -> None:
+        """The machine-readable report: stdout, if it was asked for, and nothing else ever goes there."""
+        if self.as_json:
+            json.dump(document, sys.stdout, indent=2, allow_nan=False)
+            sys.stdout.write("\n")
+
+    @contextmanager
+    def progress(self, title: str = "") -> Iterator[RunProgress]:
+        """A progress bar with phase and time left, fed by the run."""
+        columns = (
+            SpinnerColumn(),
+            TextColumn("{task.description}"),
+            BarColumn(),
+            TextColumn("{task.percentage:>3.0f} %"),
+            TimeElapsedColumn(),
+        )
+        with Progress(
+            *columns, TextColumn("{task.fields[left]}"), console=self._console, transient=True, disable=not self._console.is_terminal
+        ) as bars:
+            task = bars.add_task(title or "Starting", total=1.0, left="")
+
+            def show(phase: str, fraction: float, remaining_s: float | None) -> None:
+                left = "" if remaining_s is None else f"about {_duration(remaining_s)} left"
+                bars.update(task, description=f"{title}: {phase}" if title and phase else phase or title, completed=fraction, left=left)
+
+            yield RunProgress(show)
+
+
+def _duration(seconds: float) -> str:
+    return f"{seconds:.0f} s" if seconds < 90 else f"{seconds / 60:.0f} min"
+
+
+def number(value: float | None, digits: int = 1) -> str:
+    """A number for a table; a dash if there is none."""
+    return "–" if value is None or value != value else f"{value:.{digits}f}"

@@ -1,0 +1,98 @@
+"""``deepvolumetry demo``: a phantom study through everything, with its truth beside the numbers."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import typer
+
+from ..image import Image
+from ..image_io import write_atomically, write_volume
+from ..modules import MODULES, ModuleEntry, find
+from .console import Terminal, number
+from .results import write_json
+from .segment import run
+
+
+def demo(
+    module: str = typer.Argument("all", metavar="[MODULE|all]", help="renal, or all."),
+    out: Path = typer.Option(..., "--out", "-o", help="Folder for the study and its results.", show_default=False),
+    seed: int = typer.Option(0, help="Another seed, another patient."),
+    bundle: str = typer.Option("", help="Model bundle: a folder, or the name of an installed one."),
+    device: str = typer.Option("auto", help="auto, cpu, cuda or mps."),
+    quiet: bool = typer.Option(False, "--quiet", "-q", help="No progress, no table."),
+    as_json: bool = typer.Option(False, "--json", help="Print truth, numbers and places of the files to stdout as JSON."),
+) -> None:
+    """Make a phantom patient, segment and measure it, and compare with what is true."""
+    began = time.perf_counter()
+    terminal = Terminal(quiet, as_json)
+    entries = list(MODULES.values()) if module == "all" else [find(module)]
+    documents = [_one(entry, out / entry.key if module == "all" else out, seed, terminal, bundle, device) for entry in entries]
+    terminal.note(f"Done in {time.perf_counter() - began:.0f} s.")
+    terminal.report(documents if module == "all" else documents[0])
+
+
+def _one(entry: ModuleEntry, out: Path, seed: int, terminal: Terminal, bundle: str, device: str) -> dict[str, Any]:
+    source = entry.submodule("demo")
+    with terminal.progress("Phantom") as progress, progress.phase("Making a patient", share=1.0):
+        images: dict[str, Image] = source.study(seed)
+        reference, names = source.reference(seed)
+    size = sum(image.voxels.nbytes for image in images.values())
+    with write_atomically(out / "study", needed_bytes=size) as folder:
+        for name, image in images.items():
+            write_volume(folder / f"{name}.nrrd", image)
+        write_volume(folder / "reference.nrrd", reference)
+        (folder / "reference_names.json").write_text(json.dumps(names, indent=2) + "\n", encoding="utf-8")
+    inputs = [f"{name}={out / 'study' / name}.nrrd" for name in images]
+    report = run(entry, inputs, out, {"seed": seed}, terminal, bundle, device, pictures=True)
+    rows = compare(report["measurements"], reference, names)
+    document = {
+        "schema": 1,
+        "module": entry.key,
+        "seed": seed,
+        "truth": rows,
+        "report": str(out / "report.json"),
+        "segmentation": str(out / "segmentation.seg.nrrd"),
+        "pictures": [str(path) for path in sorted((out / "pictures").glob("*.png"))],
+    }
+    write_json(out / "demo.json", document)
+    cells = [
+        (row["segment"].replace("_", " "), number(row["true_ml"]), number(row["measured_ml"]), number(row["error_percent"]), row["within"])
+        for row in rows
+    ]
+    terminal.table("Truth and measurement, mL", ("segment", "true", "measured", "error %", "inside the interval"), cells)
+    terminal.note(f"Report: {out / 'report.json'}; pictures: {out / 'pictures'}; open {out / 'segmentation.seg.nrrd'} in Slicer.")
+    return document
+
+
+def compare(measurements: list[dict[str, Any]], reference: Image, names: dict[int, str]) -> list[dict[str, Any]]:
+    """Measured volumes beside those of the reference, for every segment that both have; `kidney` is the sum of its parts."""
+    counts = np.bincount(reference.voxels.ravel().astype(np.int64), minlength=256)
+    truth: dict[str, float] = {}
+    for value, name in names.items():
+        side, _, part = name.partition("_")
+        for key in (name, f"{side}_kidney", f"total_{part}", "total_kidney"):
+            truth[key] = truth.get(key, 0.0) + float(counts[value]) * reference.voxel_ml
+    rows = []
+    for m in measurements:
+        if m["name"] != "Volume" or m["unit"] != "mL" or m["segment"] not in truth:
+            continue
+        true, value = truth[m["segment"]], m["value"]
+        known = value is not None and true > 0
+        inside = None if m["low"] is None else m["low"] <= true <= m["high"]
+        rows.append(
+            {
+                "segment": m["segment"],
+                "true_ml": true,
+                "measured_ml": value,
+                "error_percent": 100 * (value - true) / true if known else None,
+                "low": m["low"],
+                "high": m["high"],
+                "within": "" if inside is None else "yes" if inside else "no",
+            }
+        )
+    return rows

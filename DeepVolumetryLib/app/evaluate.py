@@ -1,0 +1,223 @@
+"""``deepvolumetry evaluate``: a cohort with references to numbers that can be published."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import typer
+
+from ..errors import Cancelled, DeepVolumetryError, InputError, ModelError
+from ..image_io import read_image
+from ..modules import ModuleEntry, find
+from .console import Terminal, number
+from .evaluation.cases import Case, read_cases
+from .evaluation.compare import compare
+from .evaluation.summary import summarize_groups
+from .evaluation.targets import DEFAULT_LABELS, comparisons
+from .inputs import INPUTS, read
+from .results import write_json, written
+from .segment import MODULE
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..engine.session import Session
+    from ..image import Image
+
+SCHEMA = 1
+METHODS = ("network",)
+
+
+def evaluate(
+    module: str = MODULE,
+    cases: Path = typer.Option(
+        ..., "--cases", help="CSV: case, volume, reference, and optional labels, group, volume_ml.", show_default=False
+    ),
+    out: Path = typer.Option(..., "--out", "-o", help="Folder for metrics.json.", show_default=False),
+    members: int | None = typer.Option(None, help="Predictions from which the uncertainty is computed.", show_default=False),
+    method: str = typer.Option("network", help="What to evaluate."),
+    seed: int | None = typer.Option(None, help="Same seed, same result.", show_default=False),
+    speed: str | None = typer.Option(None, help="fast, standard or thorough.", show_default=False),
+    bundle: str = typer.Option("", help="Model bundle: a folder, or the name of an installed one."),
+    device: str = typer.Option("auto", help="auto, cpu, cuda or mps."),
+    keep: bool = typer.Option(False, "--keep", help="Also keep segmentation and maps of each case."),
+    quiet: bool = typer.Option(False, "--quiet", "-q", help="No progress, no table."),
+    as_json: bool = typer.Option(False, "--json", help="Print metrics.json to stdout."),
+) -> None:
+    """Measure how well a module agrees with references; a run that was stopped goes on where it was."""
+    from ..engine.session import Session
+
+    entry = find(module)
+    if method not in METHODS:
+        raise InputError(f"{entry.title} has no method “{method}”. Use --method {METHODS[0]}, or leave it out.")
+    parameters = {name: value for name, value in {"members": members, "seed": seed, "speed": speed}.items() if value is not None}
+    entry.parameters(parameters)
+    listed = read_cases(cases, [spec.name for spec in INPUTS[entry.key]])
+    terminal = Terminal(quiet, as_json)
+    evaluation = Evaluation(entry, out, parameters, bundle, device, keep, Session(), terminal)
+    done, failed = [], []
+    for position, case in enumerate(listed, 1):
+        try:
+            done.append(evaluation.case(case, f"{position}/{len(listed)} {case.name}"))
+        except (Cancelled, ModelError):
+            raise  # neither gets better with the next case
+        except DeepVolumetryError as error:
+            failed.append({"case": case.name, "group": case.group, "message": str(error), "exit_code": error.exit_code})
+            terminal.warn([f"{case.name}: {error}"])
+    document = {
+        "schema": SCHEMA,
+        "module": entry.key,
+        "method": method,
+        "parameters": parameters,
+        "model": done[0]["model"] if done else None,
+        "device": done[0]["device"] if done else None,
+        "groups": summarize_groups(done),
+        "cases": done,
+        "failed": failed,
+    }
+    out.mkdir(parents=True, exist_ok=True)
+    write_json(out / "metrics.json", document)
+    _show(document, terminal, out)
+    terminal.report(document)
+    if failed:
+        names = ", ".join(entry["case"] for entry in failed)
+        error = InputError(
+            f"{len(failed)} of {len(listed)} cases could not be evaluated: {names}. {failed[0]['case']}: {failed[0]['message']}"
+        )
+        error.exit_code = failed[0]["exit_code"]
+        raise error
+
+
+class Evaluation:
+    """Evaluates case after case with the model kept loaded; only numbers are kept in memory."""
+
+    def __init__(
+        self,
+        entry: ModuleEntry,
+        out: Path,
+        parameters: dict[str, Any],
+        bundle: str,
+        device: str,
+        keep: bool,
+        session: Session,
+        terminal: Terminal,
+    ) -> None:
+        from ..bundle import find_bundle
+
+        self.entry, self.out, self.parameters, self.device, self.keep = entry, out, parameters, device, keep
+        self.session, self.terminal = session, terminal
+        self.bundle = find_bundle(entry, bundle) if bundle else None
+
+    def case(self, case: Case, title: str) -> dict[str, Any]:
+        """Numbers of one case: from an earlier run if nothing has changed since, else computed and remembered.
+
+        Raises:
+            InputError: if an image or the reference cannot be used.
+        """
+        memory = self.out / "cases" / f"{case.name}.json"
+        fingerprint = self._fingerprint(case)
+        known = _remembered(memory, fingerprint)
+        if known is not None:
+            return known
+        numbers = self._compute(case, title)
+        memory.parent.mkdir(parents=True, exist_ok=True)
+        beside = memory.with_suffix(".part")
+        write_json(beside, {"fingerprint": fingerprint, **numbers})
+        beside.replace(memory)
+        return numbers
+
+    def _compute(self, case: Case, title: str) -> dict[str, Any]:
+        wanted = comparisons(case.labels)
+        with self.terminal.progress(title) as progress:
+            with progress.phase("Reading", share=0.05):
+                files = read(case.inputs, INPUTS[self.entry.key])
+                reference = read_image(case.reference, "reference")
+                first = files[0].image
+                if reference.voxels.ndim != 3 or not reference.same_grid(first, tolerance_mm=0.05):
+                    raise InputError(
+                        f"The reference {_grid(reference)} is not on the grid of {files[0].name} {_grid(first)}. Resample it to the image."
+                    )
+            reference = reference.with_voxels(_labels(reference, case))
+            images = {file.name: file.image for file in files}
+            result = self.session.run(self.entry, images, self.parameters, progress, self.bundle, self.device)
+        made = result.provenance
+        if self.keep:
+            with written(self.out / "results" / case.name, result):
+                pass
+        return {
+            "case": case.name,
+            "group": case.group,
+            **compare(result, reference, wanted, case.volumes_ml),
+            "seconds": made.seconds.get("total", 0.0),
+            "peak_memory_mb": made.peak_memory_mb,
+            "warnings": list(result.warnings),
+            "model": {"name": made.model_name, "version": made.model_version, "sha256": made.model_sha256, "license": made.model_license},
+            "device": made.device,
+        }
+
+    def _fingerprint(self, case: Case) -> str:
+        """Changes with whatever the numbers depend on."""
+        from .. import __version__
+        from ..bundle import find_bundle, list_bundles
+
+        model = self.bundle or (find_bundle(self.entry) if list_bundles(self.entry) else None)
+        files = [*case.inputs.values(), case.reference, *(sorted(model.rglob("*")) if model else [])]
+        stamps = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files if file.exists()]
+        given = (case.group, case.labels, sorted(case.volumes_ml.items()), sorted(self.parameters.items()))
+        facts = [__version__, self.entry.key, self.device, given, stamps]
+        return hashlib.sha256(json.dumps(facts, default=str).encode()).hexdigest()
+
+
+def _labels(reference: Image, case: Case) -> NDArray:
+    """Whole numbers, all of them known: a map whose values mean something else would give wrong figures silently."""
+    values = np.unique(reference.voxels)
+    if not np.isfinite(values).all() or (values != np.rint(values)).any():
+        raise InputError("The reference holds fractions. Give a label map, resampled with nearest neighbor.")
+    unknown = [int(value) for value in values if value and int(value) not in DEFAULT_LABELS]
+    if case.labels is None and unknown:
+        raise InputError(f"The reference has the value {unknown[0]}. Add a column labels, like 1=parenchyma;2=tumor;4=sinus.")
+    return reference.voxels.astype(np.int32, copy=False)
+
+
+def _remembered(path: Path, fingerprint: str) -> dict[str, Any] | None:
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return document if document.pop("fingerprint", None) == fingerprint else None
+
+
+def _grid(image: Image) -> str:
+    size = "×".join(map(str, image.size))
+    return f"({size} voxels of {'×'.join(f'{step:.3g}' for step in image.spacing)} mm)"
+
+
+def _show(document: dict[str, Any], terminal: Terminal, out: Path) -> None:
+    for name, group in document["groups"].items():
+        rows = []
+        for target, found in group["targets"].items():
+            volumes, interval = found["volume_agreement"], found["interval"]
+            covered = "–" if interval["share"] is None else f"{100 * interval['share']:.0f} % of {interval['cases']}"
+            cells = (
+                number(found["dice"]["mean"], 3),
+                number(found["dice"]["sd"], 3),
+                number(found["hd95_mm"]["mean"]),
+                number(volumes["bias"]),
+            )
+            rows.append(
+                (
+                    target,
+                    str(found["dice"]["cases"]),
+                    *cells,
+                    number(volumes["pearson_r"], 3),
+                    covered,
+                    number(found["qu_brats"]["mean"], 3),
+                )
+            )
+        columns = ("target", "cases", "Dice", "SD", "HD95 mm", "bias mL", "r", "in interval", "QU-BraTS")
+        terminal.table(f"{name} ({group['cases']} cases)", columns, rows)
+    terminal.note(f"Every number is in {out / 'metrics.json'}.")

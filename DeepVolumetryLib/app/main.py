@@ -1,0 +1,93 @@
+"""Entry point: runs a command and turns every problem into one sentence and an exit code."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+import traceback
+import warnings
+from collections.abc import Sequence
+
+import typer
+
+from .. import __version__
+from ..errors import Cancelled, DeepVolumetryError, ResourceError
+from . import demo, evaluate, models, segment, synthesize, train
+
+app = typer.Typer(
+    name="deepvolumetry",
+    help="Organ volumes with intervals from medical images. Nothing leaves this computer.",
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+)
+app.command("segment")(segment.segment)
+app.command("demo")(demo.demo)
+app.command("evaluate")(evaluate.evaluate)
+app.command("synthesize")(synthesize.synthesize)
+app.command("train")(train.train)
+app.add_typer(models.app, name="models")
+
+
+def _show_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"deepvolumetry {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: bool = typer.Option(False, "--version", callback=_show_version, is_eager=True, help="Show the version and leave."),
+    debug: bool = typer.Option(False, "--debug", help="Show tracebacks and warnings of libraries; may stand anywhere on the line."),
+) -> None:
+    del version, debug  # --debug is taken off the line in `main`, before any command sees it
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command line.
+
+    Args:
+        argv: arguments without the name of the program; those of the process if None.
+
+    Returns:
+        exit code: 0 done, 2 input or options are wrong, 3 model, 4 memory or disk, 130 cancelled, 1 a defect of the program.
+    """
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    debug = "--debug" in arguments
+    arguments = [argument for argument in arguments if argument != "--debug"]
+    if not debug:
+        warnings.simplefilter("ignore")
+        _silence_itk()
+    if not arguments:
+        arguments = ["--help"]
+    try:
+        return int(typer.main.get_command(app).main(arguments, prog_name="deepvolumetry", standalone_mode=False) or 0)
+    except (KeyboardInterrupt, Exception) as error:
+        if debug:
+            traceback.print_exc()
+        message, code = explain(error)
+        print(" ".join(message.split()), file=sys.stderr)
+        return code
+
+
+def explain(error: BaseException) -> tuple[str, int]:
+    """One sentence for the user and the exit code."""
+    if isinstance(error, (KeyboardInterrupt, typer.Abort)):
+        error = Cancelled()
+    if isinstance(error, MemoryError):
+        error = ResourceError("The memory was not enough. Close other programs, or crop the image.")
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        error = ResourceError("The disk is full. Free some space, or choose another folder with --out.")
+    if isinstance(error, DeepVolumetryError):
+        return str(error), error.exit_code
+    # Typer's own errors (an unknown option, a missing argument); older versions take them from click.
+    if hasattr(error, "format_message"):
+        context = getattr(error, "ctx", None)
+        return f"{error.format_message()} See: {context.command_path if context else 'deepvolumetry'} --help", 2
+    return f"This should not have happened ({type(error).__name__}: {error}). Run again with --debug and report what it prints.", 1
+
+
+def _silence_itk() -> None:
+    """ITK prints its warnings past Python; the variable is read by ITK when it is loaded, which happens only where it is needed."""
+    os.environ.setdefault("ITK_GLOBAL_WARNING_DISPLAY", "OFF")
