@@ -27,11 +27,11 @@ from .assemble import Assembled, assemble
 from .intensity import likely_modality
 from .laterality import Chosen, assign_sides
 from .localizer import Localizer, Located
-from .measurements import measure
+from .measurements import measure_kidneys
 from .networks import build, normalize_by_instance
 from .parameters import Parameters
 from .refiner import Refined, Refiner, members
-from .segments import SPECS, TARGETS
+from .segments import SPECS, TARGETS, key
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -101,8 +101,8 @@ class RenalPipeline:
             for target in TARGETS:
                 uncertainty[target][inside] = entropy_map(assembled.probability[target][inside])
         regions = rank_regions([region for target in _REVIEWED for region in review_regions(assembled.probability[target], uncertainty[target], image, target)])
-        volumes = {side: kidney.member_ml for side, kidney in refined.items()}
-        measured = measure(image, assembled.masks, assembled.probability, volumes, self.conformal, parameters)
+        volumes = {key(side, target): kidney.member_ml[:, n].tolist() for side, kidney in refined.items() for n, target in enumerate(TARGETS)}
+        measured = measure_kidneys(assembled.masks, image, parameters, assembled.probability, volumes, self.conformal)
         provenance = Provenance(
             module="renal",
             version=__version__,
@@ -114,8 +114,18 @@ class RenalPipeline:
             parameters=parameters.to_dict(),
             peak_memory_mb=peak_memory_mb(),
         )
-        present = {key: mask for key, mask in assembled.masks.items() if mask.any()}
-        return Result(image, SPECS, present, assembled.probability, uncertainty, measured.measurements, regions, provenance, [*chosen.warnings, *measured.warnings])
+        return Result(
+            image,
+            SPECS,
+            {name: mask for name, mask in assembled.masks.items() if mask.any()},
+            assembled.probability,
+            uncertainty,
+            measured.measurements,
+            regions,
+            provenance,
+            [*chosen.warnings, *measured.warnings],
+            {"notes": measured.notes, "member_volumes_ml": volumes},
+        )
 
 
 def create(bundle: Path | None = None, device: str = "auto") -> RenalPipeline:
