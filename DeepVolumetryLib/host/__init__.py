@@ -6,6 +6,7 @@ slicer-core package, whose scene, nodes, logics and displayable managers are Sli
 
 from __future__ import annotations
 
+from .scene_file import load_scene, save_scene
 from .session import start
 
-__all__ = ["start"]
+__all__ = ["load_scene", "save_scene", "start"]

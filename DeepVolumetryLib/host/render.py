@@ -76,37 +76,44 @@ def _view(orientation: str, volume: Any, overlay: Any, point: Sequence[float], s
     window, renderer = vtk.vtkRenderWindow(), vtk.vtkRenderer()
     window.SetOffScreenRendering(1)
     window.SetMultiSamples(0)
+    window.SetDPI(72)
     window.SetSize(size, size)
     window.AddRenderer(renderer)
     renderer.GetActiveCamera().ParallelProjectionOn()
     interactor = vtk.vtkRenderWindowInteractor()  # displayable managers observe it
     interactor.SetRenderWindow(window)
 
+    before = {node.GetID() for node in _nodes()}
     logic = slicer.vtkMRMLSliceLogic()
     logic.SetMRMLApplicationLogic(application)
     logic.SetMRMLScene(scene)
     slice_node = logic.AddSliceNode(f"DeepVolumetry{orientation}")
     application.GetSliceLogics().AddItem(logic)  # the color legend asks it which volumes are shown
+    mapper = _image_mapper(renderer)  # before the managers: props are drawn in the order in which they were added
     managers = _displayable_managers(renderer, slice_node)
     try:
         _aim(logic, slice_node, orientation, volume, overlay, point, size)
-        mapper, actor = vtk.vtkImageMapper(), vtk.vtkActor2D()
-        mapper.SetColorWindow(255)
-        mapper.SetColorLevel(127.5)
         mapper.SetInputConnection(logic.GetImageDataConnection())
-        actor.SetMapper(mapper)
-        actor.GetProperty().SetDisplayLocationToBackground()
-        renderer.AddViewProp(actor)
         window.Render()
         return _pixels(window)
     finally:
         managers.SetMRMLDisplayableNode(None)
         application.GetSliceLogics().RemoveItem(logic)
-        composite = logic.GetSliceCompositeNode()
         logic.SetMRMLScene(None)
-        for node in (composite, slice_node):
+        for node in [node for node in _nodes() if node.GetID() not in before]:
             scene.RemoveNode(node)
         window.Finalize()
+
+
+def _image_mapper(renderer: Any) -> Any:
+    """The slice logic hands over colors, so the window is that of bytes."""
+    mapper, actor = vtk.vtkImageMapper(), vtk.vtkActor2D()
+    mapper.SetColorWindow(255)
+    mapper.SetColorLevel(127.5)
+    actor.SetMapper(mapper)
+    actor.GetProperty().SetDisplayLocationToBackground()
+    renderer.AddViewProp(actor)
+    return mapper
 
 
 def _displayable_managers(renderer: Any, slice_node: Any) -> Any:
@@ -127,6 +134,9 @@ def _aim(logic: Any, slice_node: Any, orientation: str, volume: Any, overlay: An
     composite.SetBackgroundVolumeID(volume.GetID())
     composite.SetForegroundVolumeID(overlay.GetID() if overlay else None)
     composite.SetForegroundOpacity(0.6)
+    composite.SetInteractionFlags(composite.ForegroundVolumeFlag)  # only so does the color legend notice that layers changed
+    composite.Modified()
+    composite.SetInteractionFlags(0)
     slice_node.SetOrientation(orientation)
     logic.ResizeSliceNode(size, size)
     logic.FitSliceToBackground()
@@ -141,6 +151,10 @@ def _pixels(window: Any) -> np.ndarray:
     picture = grab.GetOutput()
     columns, rows, _ = picture.GetDimensions()
     return vtk_to_numpy(picture.GetPointData().GetScalars()).reshape(rows, columns, -1)[::-1].copy()
+
+
+def _nodes() -> list[Any]:
+    return [slicer.mrmlScene.GetNthNode(number) for number in range(slicer.mrmlScene.GetNumberOfNodes())]
 
 
 def _hide_others(segmentation: Any) -> list[Any]:

@@ -66,9 +66,20 @@ def start() -> Any:
 
 def _build(slicer: Any) -> None:
     import slicer.util  # makes slicer.util an attribute, as in Slicer
-    from vtkmodules.vtkCommonCore import vtkCollection, vtkObject
+    from vtkmodules.vtkCommonCore import vtkCollection, vtkObject, vtkOutputWindow
+
+    messages = vtkOutputWindow()
+    messages.SetDisplayModeToAlwaysStdErr()  # stdout belongs to what the command line prints
+    vtkOutputWindow.SetInstance(messages)
 
     scene = slicer.vtkMRMLScene()
+    cache = slicer.vtkCacheManager()  # a bundle (.mrb) is unpacked into it when it is read
+    cache.SetRemoteCacheDirectory(tempfile.gettempdir())
+    cache.SetMRMLScene(scene)
+    storage = slicer.vtkDataIOManager()
+    storage.SetCacheManager(cache)
+    scene.SetCacheManager(cache)
+    scene.SetDataIOManager(storage)
     crosshair = slicer.vtkMRMLCrosshairNode()
     crosshair.SetCrosshairName("default")
     scene.AddNode(crosshair)

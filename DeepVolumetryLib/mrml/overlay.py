@@ -59,7 +59,7 @@ def _set_display(node: Any) -> None:
         display.SetInterpolate(False)
     set_visible_from(node, _VISIBLE_FROM)
     legend = slicer.vtkSlicerColorLogic.AddDefaultColorLegendDisplayNode(node)
-    legend.SetTitleText("Uncertainty (0–100)")
+    legend.SetTitleText("Uncertainty")
     legend.SetLabelFormat("%.0f")
     legend.SetMaxNumberOfColors(256)
     legend.SetNumberOfLabels(5)
