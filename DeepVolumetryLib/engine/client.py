@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..bundle.store import find_bundle
-from ..errors import Cancelled, DeepVolumetryError, InputError
+from ..errors import Cancelled, DeepVolumetryError, InputError, ResourceError
 from ..modules import ModuleEntry, find
 from . import protocol, shared
 from .events import ErrorEvent, Event, LogEvent, ProgressEvent, ResultEvent
@@ -34,6 +34,18 @@ __all__ = ["ErrorEvent", "Event", "LogEvent", "ProgressEvent", "ResultEvent", "W
 
 _ROOT = Path(__file__).resolve().parent.parent.parent
 _LOG_LINES = 20
+
+
+def _with_arrays(message: protocol.Message) -> protocol.Message:
+    """A result with its arrays in place of where they lie. Done here, not in `poll`, which must not hold up a window."""
+    try:
+        return {**message, "arrays": shared.read(message["block"], message["arrays"])}
+    except FileNotFoundError:
+        # The worker was ended just now, and that is the next message.
+        return {"type": "log", "text": "The result went with the worker."}
+    except (OSError, MemoryError):
+        text = "The memory was not enough to take over the result. Close other programs, or crop the image."
+        return {"type": "error", "id": message["id"], "message": text, "exit_code": ResourceError.exit_code, "phase": "", "log": []}
 
 
 def _text(line: bytes) -> str:
@@ -66,8 +78,8 @@ class _Process:
         assert self.popen.stdout is not None
         with self.popen.stdout as lines:
             for line in lines:
-                message = protocol.from_line(line)
-                self.messages.put(message or {"type": "log", "text": _text(line)})
+                message = protocol.from_line(line) or {"type": "log", "text": _text(line)}
+                self.messages.put(_with_arrays(message) if message["type"] == "result" else message)
         # While it has not been waited for, its number cannot belong to anything else.
         kill_group(self.popen)
         code = self.popen.wait()
@@ -267,16 +279,11 @@ class WorkerClient:
         return []
 
     def _take_result(self, message: protocol.Message) -> Event:
-        assert self._request is not None and self._process is not None
-        try:
-            arrays = shared.read(self._request["output_block"], message["arrays"])
-            known = {name: image.voxels for name, image in self._images.items()}
-            result = protocol.decode(message["result"], arrays, known)
-        except OSError:
-            # The worker was ended between its last message and now.
-            return self._died(self._process.popen.poll())
-        with suppress(OSError):
-            self._process.send({"type": "release"})
+        known = {name: image.voxels for name, image in self._images.items()}
+        result = protocol.decode(message["result"], message["arrays"], known)
+        if self._process is not None:
+            with suppress(OSError):
+                self._process.send({"type": "release"})
         self._finish()
         return ResultEvent(result)
 

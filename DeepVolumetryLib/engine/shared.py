@@ -1,7 +1,8 @@
 """Arrays in shared memory: one named block per direction of a run.
 
 Whoever opens a block takes its name away at once (POSIX), so that it is freed when its last user ends, however that
-ends. The arrays that come out of a block keep it mapped for as long as any of them lives; nothing is copied.
+ends. The arrays that come out of a block keep it mapped for as long as any of them lives; nothing is copied. A mask
+that is empty but for a box, as those of organs are, is sent as its box: that is quicker, and the rest takes no memory.
 
 multiprocessing's resource tracker is kept out: before Python 3.13 it frees blocks that another process still uses, and
 it starts ``sys.executable``, which inside Slicer is Slicer itself. Names are passed to `discard` instead.
@@ -28,6 +29,7 @@ from ..errors import ResourceError
 
 _ALIGNMENT = 64
 _PREFIX = "dvol"
+_LEAST_BOXED_BYTES = 1 << 20
 _tracker_lock = threading.Lock()
 
 
@@ -36,8 +38,13 @@ def new_name() -> str:
     return f"{_PREFIX}{os.getpid()}_{secrets.token_hex(4)}"
 
 
-def write(name: str, arrays: Sequence[NDArray[Any]]) -> tuple[SharedMemory, list[dict[str, Any]]]:
+def write(name: str, arrays: Sequence[NDArray[Any]], boxes: bool = False) -> tuple[SharedMemory, list[dict[str, Any]]]:
     """Copy arrays into a new block.
+
+    Args:
+        name: from `new_name`.
+        arrays: of numbers, any shape and layout.
+        boxes: whether to look for arrays that are zero outside a box.
 
     Returns:
         the block, to be kept until the reader has opened it, and where each array lies, ready for JSON.
@@ -46,7 +53,12 @@ def write(name: str, arrays: Sequence[NDArray[Any]]) -> tuple[SharedMemory, list
         ResourceError: if there is not enough memory.
         TypeError: if an array holds Python objects.
     """
+    whole = [(array.shape, _filled_box(array) if boxes else None) for array in arrays]
+    arrays = [array if box is None else array[box] for array, (_, box) in zip(arrays, whole, strict=True)]
     places, size = _layout(arrays)
+    for place, (shape, box) in zip(places, whole, strict=True):
+        if box is not None:
+            place["whole"] = [list(shape), [[axis.start, axis.stop] for axis in box]]
     shm = Path("/dev/shm")
     # Writing past what the file system has kills the process instead of raising.
     if shm.is_dir() and shutil.disk_usage(shm).free < size:
@@ -70,7 +82,7 @@ def read(name: str, places: Sequence[dict[str, Any]]) -> list[NDArray[Any]]:
     """
     memory = _open(name)
     _unlink(memory)
-    return [_view(memory, place) for place in places]
+    return [_whole(_view(memory, place), place.get("whole")) for place in places]
 
 
 def discard(name: str) -> None:
@@ -87,6 +99,27 @@ def _layout(arrays: Sequence[NDArray[Any]]) -> tuple[list[dict[str, Any]], int]:
         places.append({"offset": end, "shape": list(array.shape), "dtype": array.dtype.str})
         end += -(-array.nbytes // _ALIGNMENT) * _ALIGNMENT
     return places, max(end, 1)
+
+
+def _filled_box(array: NDArray[Any]) -> tuple[slice, slice] | None:
+    """Slices and rows outside of which a volume has zero bytes only; None if it is small or they are more than half of it."""
+    if array.ndim != 3 or array.nbytes < _LEAST_BOXED_BYTES or not array.flags.c_contiguous:
+        return None
+    filled = array.view(np.uint8).max(axis=2) > 0
+    box = []
+    for axis in (0, 1):
+        at = np.flatnonzero(filled.any(axis=1 - axis))
+        box.append(slice(int(at[0]), int(at[-1]) + 1) if at.size else slice(0, 0))
+    return (box[0], box[1]) if 2 * array[box[0], box[1]].size < array.size else None
+
+
+def _whole(part: NDArray[Any], whole: list[Any] | None) -> NDArray[Any]:
+    if whole is None:
+        return part
+    shape, box = whole
+    array = np.zeros(shape, part.dtype)
+    array[tuple(slice(*ends) for ends in box)] = part
+    return array
 
 
 class _Window:

@@ -99,8 +99,8 @@ class Worker:
         known = {name: image.voxels for name, image in images.items()}
         result_arrays: list[Any] = []
         value = protocol.encode(result, result_arrays, known)
-        self._outgoing, places = shared.write(request["output_block"], result_arrays)
-        return {"type": "result", "id": request["id"], "result": value, "arrays": places}
+        self._outgoing, places = shared.write(request["output_block"], result_arrays, boxes=True)
+        return {"type": "result", "id": request["id"], "result": value, "block": request["output_block"], "arrays": places}
 
     def _report(self, phase: str, fraction: float, remaining_s: float | None) -> None:
         message = {"type": "progress", "id": self._current["id"], "phase": phase, "fraction": fraction, "remaining_s": remaining_s}

@@ -136,3 +136,20 @@ def test_more_than_the_shared_memory_holds_is_refused():
     huge = np.broadcast_to(np.float64(0), (10**5, 10**5, 10**3))
     with pytest.raises(ResourceError, match="of shared memory"):
         shared.write(shared.new_name(), [huge])
+
+
+@pytest.mark.parametrize("dtype", [bool, np.float32, np.int16])
+@pytest.mark.parametrize(
+    "box", [np.s_[10:14, 30:40, 5:9], np.s_[0:1, 0:1, 0:1], np.s_[-1:, -1:, -1:], np.s_[:, :, :], np.s_[0:0, 0:0, 0:0]]
+)
+def test_masks_of_small_organs_are_sent_as_their_box_and_arrive_whole(box, dtype):
+    mask = np.zeros((40, 100, 300), dtype)
+    mask[box] = 1
+    name = shared.new_name()
+    memory, places = shared.write(name, [mask], boxes=True)
+    arrived = shared.read(name, places)[0]
+    assert arrived.dtype == dtype and np.array_equal(arrived, mask)
+    if mask.mean() < 0.5 and mask.nbytes > 1 << 20:
+        assert memory.size < mask.nbytes / 2
+    memory.close()
+    arrived[:] = 2
