@@ -3,6 +3,7 @@
 A shell: what the four modules share is in DeepVolumetryLib.panel, what computes is in RenalParenchymaLib.
 """
 
+import dataclasses
 import enum
 import sys
 from pathlib import Path
@@ -135,6 +136,28 @@ class RenalParenchymaLogic(SegmentationLogic):
             "weight_kg": parameterNode.weight,
             "creatinine_mg_dl": parameterNode.creatinine,
         }
+
+    def measure(self, result):
+        from DeepVolumetryLib.uncertainty.conformal import ConformalTable
+        from RenalParenchymaLib.measurements import measure_kidneys
+        from RenalParenchymaLib.parameters import Parameters
+
+        return measure_kidneys(
+            result.segments,
+            result.image,
+            Parameters.from_dict(result.provenance.parameters),
+            result.probability,
+            result.extras.get("member_volumes_ml"),
+            ConformalTable.from_dict(result.extras.get("conformal", {})),
+        )
+
+    def measureAgain(self, measured, changed=None, reviewed=None, parameters=None):
+        from RenalParenchymaLib.measurements import remeasure
+        from RenalParenchymaLib.parameters import Parameters
+
+        if parameters is not None:
+            measured = dataclasses.replace(measured, parameters=Parameters.from_dict(parameters))
+        return remeasure(self.result.segments, self.result.image, measured, reviewed, changed)
 
     def makeSample(self):
         """Add the phantom study to the scene and return its volume node."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import qt
 import slicer
@@ -10,6 +11,9 @@ from slicer.i18n import tr as _
 from slicer.util import VTKObservationMixin
 
 from .message import Message
+
+if TYPE_CHECKING:
+    from ..result import SegmentSpec
 
 DEBOUNCE_MS = 30
 EDITS = ("SourceRepresentationModified", "SegmentAdded", "SegmentRemoved")
@@ -22,12 +26,13 @@ class CorrectSection(VTKObservationMixin):
         ui: the panel's widgets.
         onEdited: called once things have been still for 30 ms after an edit, so that a brush stroke is measured as one.
         onCutOff: called with the probability that the user wants as cut-off in the current region.
+        onAdd: called with the key of a missing structure that the user wants to draw.
     """
 
-    def __init__(self, ui, onEdited: Callable[[], None], onCutOff: Callable[[float], None]) -> None:
+    def __init__(self, ui, onEdited: Callable[[], None], onCutOff: Callable[[float], None], onAdd: Callable[[str], None]) -> None:
         VTKObservationMixin.__init__(self)
         self.ui = ui
-        self._onEdited, self._onCutOff = onEdited, onCutOff
+        self._onEdited, self._onCutOff, self._onAdd = onEdited, onCutOff, onAdd
         self._editorNode = None
         self._ignoring = False
         self.message = Message(ui, "correct")
@@ -36,6 +41,7 @@ class CorrectSection(VTKObservationMixin):
         self.timer.setInterval(DEBOUNCE_MS)
         self.timer.connect("timeout()", self._onEdited)
         ui.regionThresholdSlider.connect("valueChanged(double)", self._onSlider)
+        ui.addSegmentButton.connect("clicked(bool)", self._onAddClicked)
         self.show(None, None)
 
     def show(self, segmentationNode, volumeNode) -> None:
@@ -56,6 +62,7 @@ class CorrectSection(VTKObservationMixin):
             self.message.hint(_("The editing tools work once there is a segmentation."))
         editor.setEnabled(segmentationNode is not None)
         self.showRegion("")
+        self.showMissing(())
 
     def showRegion(self, target: str) -> None:
         """Aim the slider at the region under review; "" if there is none."""
@@ -65,6 +72,15 @@ class CorrectSection(VTKObservationMixin):
         self._ignoring = False
         slider.setEnabled(bool(target))
         self.ui.regionThresholdLabel.setEnabled(bool(target))
+
+    def showMissing(self, specs: Sequence[SegmentSpec]) -> None:
+        """Structures that can be added; the row vanishes when there is none."""
+        combo = self.ui.addSegmentComboBox
+        combo.clear()
+        for spec in specs:
+            combo.addItem(spec.name, spec.key)
+        for widget in (self.ui.addSegmentLabel, combo, self.ui.addSegmentButton):
+            widget.setVisible(bool(specs))
 
     def enter(self) -> None:
         """The module is shown: take part in the views."""
@@ -102,6 +118,11 @@ class CorrectSection(VTKObservationMixin):
     def _onSegmentationModified(self, caller, event) -> None:
         if not self._ignoring:
             self.timer.start()
+
+    def _onAddClicked(self) -> None:
+        key = self.ui.addSegmentComboBox.itemData(self.ui.addSegmentComboBox.currentIndex)
+        self._onAdd(key)
+        self.ui.segmentEditorWidget.setCurrentSegmentID(key)
 
     def _onSlider(self, value: float) -> None:
         if not self._ignoring:

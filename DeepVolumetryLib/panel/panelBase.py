@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from pathlib import Path
 
+import qt
 import slicer
 from slicer.i18n import tr as _
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleWidget
@@ -56,7 +57,7 @@ class VolumetryWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.modelSection = ModelSection(self.ui, self.logic.module, self._ensureDependencies)
         self.runSection = RunSection(self.ui, self.onSegment, self.onCancel, self.poll)
         self.reviewSection = ReviewSection(self.ui, self._onReviewed, self._onRegionSelected, self._showOverlay)
-        self.correctSection = CorrectSection(self.ui, self._onEdited, self._onCutOff)
+        self.correctSection = CorrectSection(self.ui, self._onEdited, self._onCutOff, self._onAddSegment)
         self.measurementsSection = MeasurementsSection(self.ui)
         self.exportSection = ExportSection(
             self.ui, {"csv": self.logic.exportCsv, "json": self.logic.exportJson, "all": self.logic.exportAll}
@@ -169,6 +170,12 @@ class VolumetryWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         for section in (self.ui.reviewCollapsibleButton, self.ui.measurementsCollapsibleButton):
             section.collapsed = False
         self._refreshResult()
+        qt.QTimer.singleShot(0, self._prepareCorrections)
+
+    def _prepareCorrections(self) -> None:
+        """After the numbers are on the screen: what live measuring needs."""
+        self.logic.prepare()
+        self._refreshMeasurements()
 
     def _endRun(self) -> None:
         self.runSection.stop()
@@ -182,12 +189,13 @@ class VolumetryWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         result = self.logic.result
         self.reviewSection.show(result.regions if result else (), list(result.uncertainty) if result else ())
         self.correctSection.show(self.logic.segmentationNode, self.logic.inputNode)
+        self.correctSection.showMissing(self.logic.missingSegments())
         self._refreshMeasurements()
         self._showOverlay()
 
     def _refreshMeasurements(self) -> None:
         result = self.logic.result
-        self.measurementsSection.show(result.measurements if result else (), self.logic.intervalNote() if result else "")
+        self.measurementsSection.show(result.measurements if result else (), self.logic.notes())
         self.exportSection.refresh(result is not None)
 
     def _onReviewed(self, index: int) -> None:
@@ -204,6 +212,10 @@ class VolumetryWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def _onCutOff(self, probability: float) -> None:
         self.ui.segmentEditorWidget.saveStateForUndo()
         self.logic.setCutOff(self.reviewSection.current, probability)
+
+    def _onAddSegment(self, key: str) -> None:
+        self.logic.addSegment(key)
+        self.correctSection.showMissing(self.logic.missingSegments())
 
     def _refreshAfterCorrection(self) -> None:
         self.reviewSection.show(self.logic.result.regions, list(self.logic.result.uncertainty))

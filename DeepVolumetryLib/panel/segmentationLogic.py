@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,8 @@ from ..errors import DeepVolumetryError, InputError
 if TYPE_CHECKING:
     from ..engine.events import ErrorEvent, Event
     from ..modules import ModuleEntry
-    from ..result import Result
+    from ..result import Result, SegmentSpec
+    from .corrections import Corrections
 
 POLL_INTERVAL_S = 0.02
 
@@ -38,12 +40,21 @@ class SegmentationLogic(ScriptedLoadableModuleLogic):
         self.result: Result | None = None
         self.nodes = None
         self._client = None
-        self._inputs: dict[str, str] = {}
-        self._seen: dict[str, int] = {}
+        self._inputs: dict[str, Any] = {}
+        self._corrections: Corrections | None = None
+        self._measured: Any = None
 
     @property
     def segmentationNode(self):
+        """The segmentation of the last result, None if there is none."""
         return self.nodes.segmentation if self.nodes else None
+
+    @property
+    def inputNode(self):
+        """The volume that the last result was made from, None if it left the scene."""
+        from ..mrml.nodes import input_of
+
+        return input_of(self.nodes.segmentation) if self.nodes else None
 
     @property
     def isRunning(self) -> bool:
@@ -84,7 +95,7 @@ class SegmentationLogic(ScriptedLoadableModuleLogic):
         images = {name: image_from_node(node) for name, node in inputs.items()}
         self._client = self._client or WorkerClient()
         self._client.start(self.module, images, dict(parameters), bundle=bundle, device=device)
-        self._inputs = {name: node.GetID() for name, node in inputs.items()}
+        self._inputs = dict(inputs)
 
     def poll(self) -> list[Event]:
         """What happened since the last call. A result is in the scene by the time that its event is returned."""
@@ -93,7 +104,7 @@ class SegmentationLogic(ScriptedLoadableModuleLogic):
         if self._client is None:
             return []
         if self.isRunning and (name := self._missingInput()):
-            return [self._stop(_("The input {name} was removed from the scene, so the segmentation was stopped.").format(name=name))]
+            return [self._stop(_("{name} was removed from the scene, so the segmentation was stopped.").format(name=name))]
         return [self._toScene(event) if isinstance(event, ResultEvent) else event for event in self._client.poll()]
 
     def cancel(self) -> None:
@@ -109,8 +120,7 @@ class SegmentationLogic(ScriptedLoadableModuleLogic):
 
     def forget(self) -> None:
         """Let go of the result, after its nodes have left the scene."""
-        self.result = self.nodes = None
-        self._seen = {}
+        self.result = self.nodes = self._corrections = self._measured = None
 
     def segment(
         self, inputs: Mapping[str, Any], parameters: Mapping[str, Any] | None = None, bundle: str | None = None, device: str = "auto"
@@ -143,29 +153,99 @@ class SegmentationLogic(ScriptedLoadableModuleLogic):
 
     # ---- correcting
 
+    def measure(self, result: Result) -> Any:
+        """Measure a result afresh; what is returned is handed to `measureAgain`."""
+        raise NotImplementedError
+
+    def measureAgain(self, measured: Any, changed: Iterable[str] | None = None, reviewed: Any = None, parameters: Any = None) -> Any:
+        """The measurements after an edit, a review or with other parameters.
+
+        Args:
+            measured: what `measure` or the last call returned.
+            changed: keys of the segments that were edited.
+            reviewed: voxels that count as certain, (K, J, I).
+            parameters: as for `start`; None if they are the same.
+        """
+        raise NotImplementedError
+
+    def prepare(self) -> None:
+        """List what the model left open, once, so that measuring again is quick. A second or so on a large CT."""
+        if self.result and self._measured is None:
+            self._measured = self.measure(self.result)
+
     def remeasure(self) -> bool:
         """Take over what was edited in the scene. True if anything changed."""
-        raise NotImplementedError
+        if self._corrections is None:
+            return False
+        self.prepare()  # reads the masks that are about to change
+        changed = self._corrections.takeOver()
+        if changed:
+            edited = {*self.result.extras.get("edited_segments", ()), *changed}
+            self.result.extras["edited_segments"] = sorted(edited)
+            self._update(changed)
+        return bool(changed)
 
     def setReviewed(self, index: int, how: str = "looks_right") -> None:
         """Mark a review region; the intervals narrow."""
-        raise NotImplementedError
+        self.result.regions[index] = replace(self.result.regions[index], reviewed=how)
+        self._update(())
+
+    def setParameters(self, parameters: Mapping[str, Any]) -> None:
+        """Measure the result with other facts about the patient."""
+        if self.result:
+            self._update((), parameters)
+
+    def setCutOff(self, index: int, probability: float) -> None:
+        """Let the structure of a review region begin at another probability there; `remeasure` takes it over."""
+        from .cutOff import masksAt
+
+        box, masks = masksAt(self.result, self.result.regions[index], probability)
+        for key, mask in masks.items():
+            self._corrections.write(key, box, mask)
+
+    def missingSegments(self) -> list[SegmentSpec]:
+        """What the module can measure and the model did not find."""
+        return [spec for spec in self.result.specs if spec.key not in self.result.segments] if self.result else []
+
+    def addSegment(self, key: str) -> None:
+        """An empty segment to draw in, for a structure that the model did not find."""
+        self._corrections.addSegment(next(spec for spec in self.missingSegments() if spec.key == key))
+
+    def notes(self) -> list[str]:
+        """Sentences that belong below the measurements."""
+        return list(self._measured.notes) if self._measured else []
+
+    # ---- showing
+
+    def showOverlay(self, target: str, opacity: float, threshold: float) -> None:
+        """Uncertainty of a target over the input in all slice views; "" for none."""
+        if self.inputNode is None:
+            return
+        from ..mrml.overlay import set_visible_from, show_as_foreground
+
+        node = self.nodes.uncertainty.get(target)
+        if node is not None and node.GetScene():
+            set_visible_from(node, threshold)
+        show_as_foreground(node, self.inputNode, opacity)
 
     # ---- writing
 
     def exportCsv(self, folder: Path) -> Path:
+        """Write measurements.csv; returns its path."""
         raise NotImplementedError
 
     def exportJson(self, folder: Path) -> Path:
+        """Write report.json; returns its path."""
         raise NotImplementedError
 
     def exportAll(self, folder: Path) -> Path:
+        """Write segmentation, maps, table and report; returns the folder."""
         raise NotImplementedError
 
     # ---- helpers
 
     def _missingInput(self) -> str:
-        return next((name for name, nodeID in self._inputs.items() if slicer.mrmlScene.GetNodeByID(nodeID) is None), "")
+        return next((node.GetName() for node in self._inputs.values() if node.GetScene() is None), "")
 
     def _stop(self, message: str) -> ErrorEvent:
         from ..engine.events import ErrorEvent
@@ -179,17 +259,36 @@ class SegmentationLogic(ScriptedLoadableModuleLogic):
         """Put a result into the scene, wholly or not at all."""
         from ..engine.events import ErrorEvent
         from ..mrml.results import show_result
+        from .corrections import Corrections
 
         if name := self._missingInput():
-            return ErrorEvent(_("The input {name} was removed from the scene, so the result was dropped.").format(name=name), 2)
-        before = set(slicer.util.getNodes("*", useLists=True))
+            return ErrorEvent(_("{name} was removed from the scene, so the result was dropped.").format(name=name), 2)
         try:
-            node = slicer.mrmlScene.GetNodeByID(next(iter(self._inputs.values())))
-            self.nodes = show_result(event.result, node)
+            nodes = show_result(event.result, next(iter(self._inputs.values())), self._names())
+        except DeepVolumetryError as error:
+            return ErrorEvent(str(error), error.exit_code)
         except Exception as error:
             logging.exception("The result could not be shown")
-            for name in set(slicer.util.getNodes("*", useLists=True)) - before:
-                slicer.mrmlScene.RemoveNode(slicer.util.getNode(name))
             return ErrorEvent(_("The result could not be shown ({reason}). The scene is as it was.").format(reason=error), 1)
-        self.result = event.result
+        self.result, self.nodes = event.result, nodes
+        self._corrections = Corrections(nodes.segmentation, event.result)
+        self._measured = None
         return event
+
+    def _update(self, changed: Iterable[str], parameters: Mapping[str, Any] | None = None) -> None:
+        from ..mrml.results import update_measurements
+        from ..uncertainty.rank import reviewed_mask
+
+        result = self.result
+        reviewed = reviewed_mask(result.image, result.regions) if any(region.reviewed for region in result.regions) else None
+        self.prepare()
+        self._measured = self.measureAgain(self._measured, changed, reviewed, parameters)
+        result.measurements = list(self._measured.measurements)
+        if self.inputNode is not None:
+            update_measurements(result.measurements, result, self.inputNode, self._names())
+
+    def _names(self) -> dict[str, str]:
+        from ..modules import find
+
+        return getattr(find(self.module).submodule("segments"), "TOTALS", {})
+

@@ -1,0 +1,165 @@
+"""Corrections: what the user changed in a segmentation, taken over into the masks of its result, and back.
+
+Only the boxes that hold a segment are looked at, so a stroke of the brush costs milliseconds on any image.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import slicer
+import vtk
+from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
+
+from ..mrml.masks import masks_on_grid
+from ..mrml.segmentation import mark_edited
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..result import Result, SegmentSpec
+    from ..uncertainty.regions import ReviewRegion
+
+    Box = tuple[slice, slice, slice]
+
+EMPTY: Box = (slice(0, 0), slice(0, 0), slice(0, 0))
+
+
+class Corrections:
+    """Keeps ``result.segments`` and ``result.regions`` in step with a segmentation node.
+
+    Args:
+        node: segmentation on the grid of the result, with the result's keys as segment IDs.
+        result: its masks are changed in place.
+    """
+
+    def __init__(self, node: Any, result: Result) -> None:
+        self.node, self.result = node, result
+        self._matrix = None
+        self._stamps: dict[str, int] = {}
+        self._boxes: dict[str, Box] = {}
+        for key in result.segments:
+            labelmap = self._labelmap(key)
+            self._stamps[key] = labelmap.GetMTime() if labelmap else 0
+            self._boxes[key] = self._box(labelmap)
+
+    def takeOver(self) -> set[str]:
+        """Update the masks and the regions from the scene. Returns the keys of the segments that changed."""
+        changed = {key for key in self._known() if self._takeOverSegment(key)}
+        mark_edited(self.node, changed)
+        return changed
+
+    def addSegment(self, spec: SegmentSpec) -> None:
+        """An empty segment for what the model did not find; what the user draws in it is the user's (MANUAL)."""
+        from ..image_io.terminology import segment_tags
+
+        segment = slicer.vtkSegment()
+        segment.SetName(spec.name)
+        segment.SetColor(*(channel / 255 for channel in spec.color))
+        for name, text in {**segment_tags(spec, ""), "DICOM.SegmentAlgorithmType": "MANUAL"}.items():
+            segment.SetTag(name, text)
+        self.result.segments[spec.key] = np.zeros(self.result.image.shape, bool)
+        self._stamps[spec.key], self._boxes[spec.key] = 0, EMPTY
+        self.node.GetSegmentation().AddSegment(segment, spec.key)
+
+    def write(self, key: str, box: Box, mask: NDArray[np.bool_]) -> None:
+        """Replace a segment inside a box (K, J, I) in the scene; `takeOver` then sees the change."""
+        labelmap = slicer.vtkOrientedImageData()
+        labelmap.SetExtent([edge for axis in (2, 1, 0) for edge in (box[axis].start, box[axis].stop - 1)])
+        labelmap.GetPointData().SetScalars(numpy_to_vtk(np.ascontiguousarray(mask, np.uint8).ravel(), deep=True))
+        labelmap.SetImageToWorldMatrix(self._matrix)
+        logic = slicer.vtkSlicerSegmentationsModuleLogic
+        logic.SetBinaryLabelmapToSegment(labelmap, self.node, key, logic.MODE_REPLACE, labelmap.GetExtent())
+
+    def _known(self) -> list[str]:
+        present = set(self.node.GetSegmentation().GetSegmentIDs())
+        return [key for key in self.result.segments if key in present or self._boxes[key] != EMPTY]
+
+    def _takeOverSegment(self, key: str) -> bool:
+        labelmap = self._labelmap(key)
+        stamp = labelmap.GetMTime() if labelmap else 0
+        if stamp == self._stamps[key]:
+            return False
+        mask, before, after = self.result.segments[key], self._boxes[key], self._box(labelmap)
+        whole = union(before, after)
+        old = mask[whole].copy()
+        mask[before] = False
+        mask[after] = self._voxels(key, labelmap, after)
+        self._stamps[key], self._boxes[key] = stamp, after
+        different = old != mask[whole]
+        if not different.any():
+            return False
+        self._markFixed(key, different, whole)
+        return True
+
+    def _markFixed(self, key: str, different: NDArray[np.bool_], whole: Box) -> None:
+        """A region counts as fixed once its own structure was changed inside of it."""
+
+        def isHit(region: ReviewRegion) -> bool:
+            if region.reviewed == "fixed" or not belongs(key, region.target):
+                return False
+            box = tuple(
+                slice(max(low - s.start, 0), max(min(high, s.stop) - s.start, 0))
+                for low, high, s in zip(*region.box_kji, whole, strict=True)
+            )
+            return bool(different[box].any())
+
+        self.result.regions = [replace(region, reviewed="fixed") if isHit(region) else region for region in self.result.regions]
+
+    def _labelmap(self, key: str) -> Any:
+        if self.node.GetSegmentation().GetSegment(key) is None:
+            return None
+        labelmap = self.node.GetBinaryLabelmapInternalRepresentation(key)
+        if labelmap is not None and self._matrix is None:
+            self._matrix = matrixOf(labelmap)
+        return labelmap
+
+    def _isOnGrid(self, labelmap: Any) -> bool:
+        """False after the user gave the segmentation another geometry."""
+        mine, theirs = (slicer.util.arrayFromVTKMatrix(matrix) for matrix in (self._matrix, matrixOf(labelmap)))
+        return np.allclose(mine, theirs, atol=1e-4)
+
+    def _box(self, labelmap: Any) -> Box:
+        """Where a label map lies on the grid of the result, cut to it."""
+        shape = self.result.image.shape
+        if labelmap is None or labelmap.IsEmpty():
+            return EMPTY
+        if not self._isOnGrid(labelmap):
+            return tuple(slice(0, size) for size in shape)
+        extent = labelmap.GetExtent()
+        k, j, i = (slice(max(extent[2 * a], 0), min(extent[2 * a + 1] + 1, shape[2 - a])) for a in (2, 1, 0))
+        return (k, j, i) if all(s.start < s.stop for s in (k, j, i)) else EMPTY
+
+    def _voxels(self, key: str, labelmap: Any, box: Box) -> NDArray[np.bool_]:
+        """The segment inside a box of the result's grid."""
+        if box == EMPTY:
+            return np.zeros((0, 0, 0), bool)
+        if not self._isOnGrid(labelmap):
+            return masks_on_grid(self.node, self.result.image, [key])[key][box]
+        labels = vtk_to_numpy(labelmap.GetPointData().GetScalars()).reshape(labelmap.GetDimensions()[::-1])
+        first = labelmap.GetExtent()[4::-2]
+        inside = tuple(slice(s.start - low, s.stop - low) for s, low in zip(box, first, strict=True))
+        return labels[inside] == self.node.GetSegmentation().GetSegment(key).GetLabelValue()
+
+
+def matrixOf(labelmap: Any) -> Any:
+    """Index to the node's coordinates of a vtkOrientedImageData."""
+    matrix = vtk.vtkMatrix4x4()
+    labelmap.GetImageToWorldMatrix(matrix)
+    return matrix
+
+
+def belongs(key: str, target: str) -> bool:
+    """True for the segments of a target: "left_tumor" belongs to "tumor"."""
+    return key == target or key.endswith(f"_{target}")
+
+
+def union(a: Box, b: Box) -> Box:
+    """Smallest box around two boxes, either of which may be empty."""
+    if a == EMPTY or b == EMPTY:
+        return b if a == EMPTY else a
+    k, j, i = (slice(min(p.start, q.start), max(p.stop, q.stop)) for p, q in zip(a, b, strict=True))
+    return k, j, i
+

@@ -1,0 +1,66 @@
+"""Another cut-off for the probability inside one review region."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .corrections import belongs
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from ..result import Result, SegmentSpec
+    from ..uncertainty.regions import ReviewRegion
+
+
+def masksAt(result: Result, region: ReviewRegion, probability: float) -> tuple[tuple[slice, slice, slice], dict[str, NDArray[np.bool_]]]:
+    """Masks inside the box of a region if its structure began at another probability than 0.5.
+
+    What the structure gains is taken from its siblings and added to its parent; what it loses goes to the sibling that
+    is likelier than what is around the organ, and leaves the parent if none is.
+
+    Returns:
+        the box (K, J, I) and segment key -> mask inside of it, of the segments that change.
+    """
+    box = tuple(slice(low, high) for low, high in zip(*region.box_kji, strict=True))
+    spec = _specOf(result, region, box)
+    if spec is None:
+        return box, {}
+    siblings = [other for other in result.specs if other.parent and other.parent == spec.parent and other.key != spec.key]
+    now = {key: mask[box].copy() for key, mask in result.segments.items() if key in {spec.key, spec.parent, *(s.key for s in siblings)}}
+    wanted = result.probability[region.target][box] > probability
+    gained, lost = wanted & ~now[spec.key], now[spec.key] & ~wanted
+    now[spec.key] = wanted
+    heirs = [other for other in siblings if other.key in now and _target(result, other.key)]
+    for other in heirs:
+        now[other.key] &= ~gained
+    if spec.parent in now:
+        kept = _handOver(result, box, spec.parent, heirs, now, lost)
+        now[spec.parent] = (now[spec.parent] | gained) & ~(lost & ~kept)
+    return box, {key: mask for key, mask in now.items() if (mask != result.segments[key][box]).any()}
+
+
+def _handOver(result, box, parent: str, heirs, now, lost) -> NDArray[np.bool_]:
+    """Give lost voxels to their likeliest heir; returns the voxels that stay in the parent."""
+    chances = {heir.key: result.probability[_target(result, heir.key)][box] for heir in heirs}
+    outside = 1 - result.probability[_target(result, parent)][box] if _target(result, parent) else np.zeros(lost.shape)
+    best = np.max([outside, *chances.values()], axis=0)
+    for key, chance in chances.items():
+        now[key] |= lost & (chance == best) & (chance > outside)
+    return lost & (outside <= 0.5)
+
+
+def _target(result: Result, key: str) -> str:
+    return next((target for target in result.probability if belongs(key, target)), "")
+
+
+def _specOf(result: Result, region: ReviewRegion, box) -> SegmentSpec | None:
+    """The segment of the region's target that lies there, or whose parent does."""
+    candidates = [spec for spec in result.specs if spec.key in result.segments and belongs(spec.key, region.target)]
+
+    def overlap(spec: SegmentSpec) -> int:
+        return sum(int(np.count_nonzero(result.segments[key][box])) for key in (spec.key, spec.parent) if key in result.segments)
+
+    return max(candidates, key=overlap, default=None)
