@@ -1,0 +1,193 @@
+"""Report: what one study says, in one object, ready for every format.
+
+A report names no patient. Inputs are named by what the user called them, their file and their DICOM UID.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ..measure.measurement import Measurement
+from ..result import Code, Provenance
+from ..uncertainty.regions import ReviewRegion
+
+if TYPE_CHECKING:
+    from ..result import Result
+
+SCHEMA = 1
+PHASES = ("import", "load", "preprocess", "inference", "postprocess", "write", "total")
+RESEARCH_ONLY = "For research. Not for diagnosis."
+
+
+@dataclass(frozen=True)
+class InputRecord:
+    """One input of the run.
+
+    Attributes:
+        name: as on the command line ("volume").
+        path: as the user gave it, "" for a node of a scene.
+        sha256: of the file, "" if there is none.
+        uid: DICOM series instance UID, or "".
+        size: voxels along (I, J, K).
+        spacing_mm: along (I, J, K).
+    """
+
+    name: str
+    path: str = ""
+    sha256: str = ""
+    uid: str = ""
+    size: tuple[int, ...] = ()
+    spacing_mm: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True)
+class Report:
+    """Measurements with everything that is needed to trace and to trust them.
+
+    Attributes:
+        provenance: module, model, device, parameters, seconds.
+        inputs: what was measured.
+        measurements: numbers with intervals and verdicts.
+        review: places worth reviewing and what became of them.
+        warnings: sentences about this study.
+        notes: sentences that belong below the table: caveats, references, coverage of the intervals.
+        edited_segments: keys of the segments that were corrected by hand.
+    """
+
+    provenance: Provenance
+    inputs: tuple[InputRecord, ...] = ()
+    measurements: tuple[Measurement, ...] = ()
+    review: tuple[ReviewRegion, ...] = ()
+    warnings: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    edited_segments: tuple[str, ...] = field(default=())
+
+    @classmethod
+    def from_result(cls, result: Result, inputs: Sequence[InputRecord] = ()) -> Report:
+        """Report of a result. Notes and edited segments are taken from ``extras["notes"]`` and ``extras["edited_segments"]``.
+
+        Without ``inputs`` the image of the result stands for them.
+        """
+        image = result.image
+        own = InputRecord(image.name or "volume", uid=image.uid, size=image.size, spacing_mm=image.spacing)
+        return cls(
+            provenance=result.provenance,
+            inputs=tuple(inputs) or (own,),
+            measurements=tuple(result.measurements),
+            review=tuple(result.regions),
+            warnings=tuple(result.warnings),
+            notes=tuple(result.extras.get("notes", ())),
+            edited_segments=tuple(result.extras.get("edited_segments", ())),
+        )
+
+    @property
+    def reviewed(self) -> int:
+        """Number of regions that somebody has looked at."""
+        return sum(1 for region in self.review if region.reviewed)
+
+    @property
+    def review_sentence(self) -> str:
+        """How much of the review was done, e.g. "3 of 12 places were reviewed; 1.4 of 3.0 mL at stake remain"."""
+        if not self.review:
+            return "No place was uncertain enough to be listed for review."
+        total = sum(region.at_stake_ml for region in self.review)
+        remaining = sum(region.at_stake_ml for region in self.review if not region.reviewed)
+        return f"{self.reviewed} of {len(self.review)} places were reviewed; {remaining:.1f} of {total:.1f} mL at stake remain."
+
+    def to_dict(self) -> dict[str, Any]:
+        """``report.json``, schema 1 (see docs/cli.md). No NaN: what was not measured is null."""
+        made = self.provenance
+        return {
+            "schema": SCHEMA,
+            "module": made.module,
+            "version": made.version,
+            "model": {"name": made.model_name, "version": made.model_version, "sha256": made.model_sha256, "license": made.model_license},
+            "device": made.device,
+            "parameters": dict(made.parameters),
+            "seconds": {phase: round(made.seconds.get(phase, 0.0), 3) for phase in PHASES},
+            "inputs": [{**asdict(record), "size": list(record.size), "spacing_mm": list(record.spacing_mm)} for record in self.inputs],
+            "measurements": [_measurement_to_dict(measurement) for measurement in self.measurements],
+            "review": [
+                {**asdict(region), "center_ras_mm": list(region.center_ras_mm), "box_kji": [list(corner) for corner in region.box_kji]}
+                for region in self.review
+            ],
+            "warnings": list(self.warnings),
+            "notes": list(self.notes),
+            "edited_segments": list(self.edited_segments),
+            "peak_memory_mb": round(made.peak_memory_mb, 1),
+        }
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Report:
+        """Reads what ``to_dict`` wrote; what schema 1 does not require may be missing.
+
+        Raises:
+            ValueError: if the schema is another one.
+            KeyError, TypeError: if something required is missing or of the wrong kind.
+        """
+        if values.get("schema") != SCHEMA:
+            raise ValueError(f"schema {values.get('schema')} is not {SCHEMA}")
+        model = values["model"]
+        return cls(
+            provenance=Provenance(
+                module=values["module"],
+                version=values["version"],
+                model_name=model["name"],
+                model_version=model["version"],
+                model_sha256=model["sha256"],
+                model_license=model["license"],
+                device=values["device"],
+                parameters=dict(values.get("parameters", {})),
+                seconds=dict(values["seconds"]),
+                peak_memory_mb=values["peak_memory_mb"],
+            ),
+            inputs=tuple(
+                InputRecord(**{**record, "size": tuple(record["size"]), "spacing_mm": tuple(record["spacing_mm"])})
+                for record in values["inputs"]
+            ),
+            measurements=tuple(_measurement_from_dict(measurement) for measurement in values["measurements"]),
+            review=tuple(_region_from_dict(region) for region in values["review"]),
+            warnings=tuple(values["warnings"]),
+            notes=tuple(values.get("notes", ())),
+            edited_segments=tuple(values.get("edited_segments", ())),
+        )
+
+
+def _measurement_to_dict(measurement: Measurement) -> dict[str, Any]:
+    values = asdict(measurement)
+    for name in ("value", "low", "high"):
+        if values[name] is not None and not math.isfinite(values[name]):
+            values[name] = None
+    return values
+
+
+def _measurement_from_dict(values: Mapping[str, Any]) -> Measurement:
+    return Measurement(
+        segment=values["segment"],
+        name=values["name"],
+        value=math.nan if values["value"] is None else values["value"],
+        unit=values["unit"],
+        low=values["low"],
+        high=values["high"],
+        level=values["level"],
+        code=Code(**values["code"]) if values["code"] else None,
+        verdict=values.get("verdict", ""),
+    )
+
+
+def _region_from_dict(values: Mapping[str, Any]) -> ReviewRegion:
+    x, y, z = values["center_ras_mm"]
+    low, high = values.get("box_kji", ((0, 0, 0), (0, 0, 0)))
+    return ReviewRegion(
+        rank=values["rank"],
+        target=values["target"],
+        at_stake_ml=values["at_stake_ml"],
+        center_ras_mm=(x, y, z),
+        volume_ml=values["volume_ml"],
+        box_kji=(tuple(low), tuple(high)),
+        reviewed=values.get("reviewed", ""),
+        kind=values.get("kind", ""),
+    )
