@@ -209,8 +209,8 @@ def _interpolated(channel: NDArray, index_map: NDArray, size: tuple[int, int, in
     images cannot hold, take the same threaded path as all others.
     """
     label_type = channel.dtype
-    if label_type == bool or label_type == np.float16:
-        channel = channel.astype(np.uint8 if label_type == bool else np.float32)
+    if label_type in (np.dtype(bool), np.dtype(np.float16)):  # types that ITK lacks
+        channel = channel.astype(np.uint8 if label_type.kind == "b" else np.float32)
     if (box > 1).any():
         box = np.minimum(box, channel.shape[::-1])
         missing = [(0, -count % step) for count, step in zip(channel.shape, box[::-1], strict=True)]

@@ -11,7 +11,7 @@ import SimpleITK as sitk
 
 from ..errors import InputError
 from ..image import LPS_FROM_RAS, Image
-from .itk import MODALITY, SERIES_UID, image_from_itk, make_image, open_with_itk
+from .itk import MODALITY, SERIES_UID, image_from_itk, make_image, open_with_itk, quiet
 
 _DESCRIPTION = "0008|103e"
 _POSITION = "0020|0032"
@@ -36,26 +36,28 @@ class _Slice:
 
 
 def read_folder(folder: Path, called: str) -> Image:
-    """The one series in a folder.
+    """The one image series in a folder and the folders in it; reports and other files beside it are left alone.
 
     Raises:
         InputError: if there is none or more than one, if slices are missing, or lie at the same place (a time series).
     """
-    series = sitk.ImageSeriesReader.GetGDCMSeriesIDs(str(folder))
+    series: dict[str, list[sitk.ImageFileReader]] = {}
+    for path in sorted(each for each in folder.rglob("*") if each.is_file()):
+        if file := _header(path):
+            series.setdefault(_text(file, SERIES_UID), []).append(file)
     if not series:
         raise InputError(f"{called}: the folder {folder.name} holds no DICOM images. Choose the folder that holds the slices, or a file.")
-    files = {uid: sitk.ImageSeriesReader.GetGDCMSeriesFileNames(str(folder), uid) for uid in series}
     if len(series) > 1:
-        listed = "; ".join(f"“{_text(paths[0], _DESCRIPTION) or 'without description'}” ({len(paths)} slices)" for paths in files.values())
+        listed = "; ".join(f"“{_text(each[0], _DESCRIPTION) or 'without description'}” ({len(each)} slices)" for each in series.values())
         raise InputError(f"{called}: the folder holds {len(series)} series: {listed}. Put the one to use into a folder of its own.")
-    (paths,) = files.values()
-    if len(paths) == 1:
-        return image_from_itk(open_with_itk(Path(paths[0]), called), called)
-    return _read_slices(list(paths), called)
+    (files,) = series.values()
+    if len(files) == 1:
+        return image_from_itk(open_with_itk(Path(files[0].GetFileName()), called), called)
+    return _read_slices(files, called)
 
 
-def _read_slices(paths: list[str], called: str) -> Image:
-    slices = sorted((_slice(path, called) for path in paths), key=lambda each: each.height)
+def _read_slices(files: list[sitk.ImageFileReader], called: str) -> Image:
+    slices = sorted((_slice(file, called) for file in files), key=lambda each: each.height)
     matrix = np.eye(4)
     matrix[:3, 0] = slices[0].row * slices[0].spacing[1]
     matrix[:3, 1] = slices[0].column * slices[0].spacing[0]
@@ -64,13 +66,14 @@ def _read_slices(paths: list[str], called: str) -> Image:
     reader = sitk.ImageSeriesReader()
     reader.SetFileNames([each.path for each in slices])
     try:
-        volume = reader.Execute()
+        with quiet():
+            volume = reader.Execute()
     except RuntimeError as error:
         raise InputError(f"{called}: the slices differ in size, or one is damaged. Copy the series again.") from error
     voxels = sitk.GetArrayFromImage(volume)
     if voxels.ndim == 4:
         voxels = np.moveaxis(voxels, -1, 0)
-    return make_image(voxels, LPS_FROM_RAS @ matrix, called, _text(paths[0], MODALITY), _text(paths[0], SERIES_UID))
+    return make_image(voxels, LPS_FROM_RAS @ matrix, called, _text(files[0], MODALITY), _text(files[0], SERIES_UID))
 
 
 def _step(slices: list[_Slice], called: str) -> np.ndarray:
@@ -91,24 +94,28 @@ def _step(slices: list[_Slice], called: str) -> np.ndarray:
     return step
 
 
-def _slice(path: str, called: str) -> _Slice:
-    reader = _information(path)
+def _slice(file: sitk.ImageFileReader, called: str) -> _Slice:
     try:
         position, orientation, spacing = (
-            np.array(reader.GetMetaData(key).split("\\"), float) for key in (_POSITION, _ORIENTATION, _PIXEL_SPACING)
+            np.array(_text(file, key).split("\\"), float) for key in (_POSITION, _ORIENTATION, _PIXEL_SPACING)
         )
-    except (RuntimeError, ValueError) as error:
+        return _Slice(file.GetFileName(), position, orientation[:3], orientation[3:], spacing)
+    except ValueError as error:
         raise InputError(f"{called}: a slice lacks its position or pixel size. Choose a series of CT or MR slices.") from error
-    return _Slice(path, position, orientation[:3], orientation[3:], spacing)
 
 
-def _text(path: str, key: str) -> str:
-    reader = _information(path)
-    return reader.GetMetaData(key).strip() if reader.HasMetaDataKey(key) else ""
-
-
-def _information(path: str) -> sitk.ImageFileReader:
+def _header(path: Path) -> sitk.ImageFileReader | None:
+    """What a DICOM image says about itself, without its pixels; None if the file is none."""
     reader = sitk.ImageFileReader()
-    reader.SetFileName(path)
-    reader.ReadImageInformation()
-    return reader
+    reader.SetImageIO("GDCMImageIO")
+    reader.SetFileName(str(path))
+    try:
+        with quiet():
+            reader.ReadImageInformation()
+    except RuntimeError:
+        return None
+    return reader if all(reader.GetSize()) else None
+
+
+def _text(file: sitk.ImageFileReader, key: str) -> str:
+    return file.GetMetaData(key).strip() if file.HasMetaDataKey(key) else ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +16,22 @@ MODALITY = "0008|0060"
 SERIES_UID = "0020|000e"
 
 
+@contextmanager
+def quiet() -> Iterator[None]:
+    """ITK's warnings are for developers; what matters is raised or checked."""
+    shown = sitk.ProcessObject.GetGlobalWarningDisplay()
+    sitk.ProcessObject.GlobalWarningDisplayOff()
+    try:
+        yield
+    finally:
+        sitk.ProcessObject.SetGlobalWarningDisplay(shown)
+
+
 def open_with_itk(path: Path, called: str) -> sitk.Image:
     """What ITK reads from one file; its errors in words."""
     try:
-        return sitk.ReadImage(str(path))
+        with quiet():
+            return sitk.ReadImage(str(path))
     except RuntimeError as error:
         if "Unable to determine ImageIO" in str(error):
             problem = "is not an image of a known kind. Choose a NRRD, NIfTI, MHA or DICOM file"

@@ -317,7 +317,7 @@ def test_a_saved_scene_holds_the_same_result_when_loaded(tmp_path, a_volume_node
 
 def test_a_scene_file_that_is_none_is_named(tmp_path, a_scene):
     (tmp_path / "broken.mrb").write_bytes(b"not a zip")
-    with pytest.raises(InputError, match="broken.mrb could not be read"):
+    with pytest.raises(InputError, match=r"broken\.mrb could not be read"):
         host.load_scene(tmp_path / "broken.mrb")
     with pytest.raises(InputError, match="was not found"):
         host.load_scene(tmp_path / "missing.mrb")
