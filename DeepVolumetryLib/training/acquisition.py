@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 import torch
+from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional
 
@@ -24,15 +25,14 @@ def acquire(tissue: Tensor, contrast: Contrast, spacing: float, rng: np.random.G
     """
     shape = tuple(tissue.shape)
     extent = max(shape) * spacing
-    index = tissue.long()
-    mean = torch.from_numpy(contrast.mean).float()[index]
-    texture = torch.from_numpy(contrast.texture).float()[index]
+    index = tissue.reshape(-1).to(torch.int32)
+    mean, texture = (torch.from_numpy(values).float().index_select(0, index).reshape(shape) for values in (contrast.mean, contrast.texture))
     image = mean + texture * (0.6 * smooth_noise(shape, extent, rng.uniform(4, 9), rng) + 0.5 * torch.from_numpy(rng.standard_normal(shape, dtype=np.float32)))
     image = _blur(image, rng.uniform(0.25, 0.75))
     if contrast.modality == "T2" and rng.random() < 0.4:
         # Fat saturation fails where the field is not homogeneous: at the shoulders, the hips, below the diaphragm.
         failing = (smooth_noise(shape, extent, 160, rng) - rng.uniform(0.3, 1.2)).clamp_min(0)
-        image = torch.where(index == INDEX["fat"], image + failing * rng.uniform(0.3, 2.0), image)
+        image = torch.where(tissue == INDEX["fat"], image + failing * rng.uniform(0.3, 2.0), image)
     if contrast.modality != "CT":
         image = image.clamp_min(0) * torch.exp(smooth_noise(shape, extent, rng.uniform(90, 250), rng) * rng.uniform(0, 0.45))
     image = thick_slices(image, spacing, rng)
@@ -80,14 +80,8 @@ def field_of_view(shape: tuple[int, int, int], spacing: float, rng: np.random.Ge
 def _blur(image: Tensor, sigma: float) -> Tensor:
     """Gaussian of ``sigma`` voxels, three taps an axis: the partial volume of voxels about one sigma wide."""
     side = float(np.exp(-0.5 / sigma**2))
-    kernel = torch.tensor([side, 1.0, side]) / (1 + 2 * side)
-    volume = image[None, None]
+    kernel = np.array([side, 1.0, side], np.float32) / (1 + 2 * side)
+    array = image.numpy()
     for axis in range(3):
-        shape = [1, 1, 1, 1, 1]
-        shape[2 + axis] = 3
-        padding = [0, 0, 0]
-        padding[axis] = 1
-        edge = [0, 0, 0, 0, 0, 0]
-        edge[2 * (2 - axis)] = edge[2 * (2 - axis) + 1] = 1
-        volume = functional.conv3d(functional.pad(volume, edge, mode="replicate"), kernel.reshape(shape))
-    return volume[0, 0]
+        array = ndimage.correlate1d(array, kernel, axis, mode="nearest")
+    return torch.from_numpy(array)

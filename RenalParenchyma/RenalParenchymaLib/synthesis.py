@@ -18,8 +18,8 @@ from DeepVolumetryLib.training.acquisition import acquire
 from .training.compose import AS_IT_IS, Anatomy, compose
 from .training.pack import SPACING_MM, Kidney, Torso, add_sinus, kidneys_of, make_torso
 
-_EXTENT_MM = (300.0, 276.0, 396.0)  # S, A, R
-_ORIGIN_RAS = (-198.0, -138.0, -150.0)
+_EXTENT_MM = (252.0, 252.0, 372.0)  # S, A, R
+_ORIGIN_RAS = (-186.0, -126.0, -126.0)
 MODALITIES = ("CT", "T2", "T1", "random")
 
 
@@ -41,9 +41,13 @@ def synthesize_study(labels: Image, modality: str, seed: int = 0, context: Image
     """
     if modality not in MODALITIES:
         raise InputError(f"Modality {modality!r} is not known; choose one of {', '.join(MODALITIES)}.")
+    return synthesize(_kidneys(labels), _torso(context, names, seed), modality, seed)
+
+
+def synthesize(kidneys: list[Kidney], torso: Torso, modality: str, seed: int) -> tuple[Image, Image]:
+    """As ``synthesize_study``, from packed kidneys of one patient and a packed torso."""
     rng = np.random.default_rng([seed, MODALITIES.index(modality)])
-    kidneys = _kidneys(labels)
-    anatomy = Anatomy(kidneys, [_torso(context, names, seed)])
+    anatomy = Anatomy(kidneys, [torso])
     shape = tuple(int(round(extent / SPACING_MM / 8)) * 8 for extent in _EXTENT_MM)
     composition = compose(anatomy, shape, SPACING_MM, rng, "both", variation=AS_IT_IS)  # type: ignore[arg-type]
     voxels = acquire(composition.tissue, draw(modality, rng), SPACING_MM, rng)
