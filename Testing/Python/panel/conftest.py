@@ -24,11 +24,12 @@ def slicer_app():
 
 
 @pytest.fixture
-def a_scene(slicer_app):
-    """The empty slicer.mrmlScene. Fails the test if a slot raised and nobody looked at it."""
+def a_scene(slicer_app, monkeypatch):
+    """The empty slicer.mrmlScene. Fails the test if a slot or an observer raised and nobody looked at it."""
     from standins.signals import slot_errors
 
     scene = standins.install()
+    monkeypatch.setattr(sys, "excepthook", lambda _type, error, _traceback: slot_errors.record(error))  # VTK's and PySide6's way out
     scene.clear()
     slot_errors.errors.clear()
     yield scene.mrml_scene

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import sys
 import tempfile
 from pathlib import Path
 
-from PySide6.QtCore import QCoreApplication, QObject, QSettings
+from PySide6.QtCore import QCoreApplication, QEvent, QObject, QSettings, qInstallMessageHandler
 from PySide6.QtWidgets import QApplication, QMainWindow
 
 from . import appearance
 from .strict import implements
 from .views import qSlicerLayoutManager
+
+
+OFFSCREEN_NOISE = "This plugin does not support propagateSizeHints()"
+
+
+def _show_qt_message(_type, _context, text: str) -> None:
+    if text != OFFSCREEN_NOISE:
+        print(text, file=sys.stderr)
 
 
 @implements
@@ -36,6 +45,7 @@ class qSlicerApplication(QApplication):
     """What panels ask of the application; everything else raises NotImplementedError."""
 
     def __init__(self, scene):
+        qInstallMessageHandler(_show_qt_message)
         super().__init__([])
         appearance.apply(self)
         self._scene = scene
@@ -86,6 +96,7 @@ class qSlicerApplication(QApplication):
 
     def processEvents(self) -> None:
         QCoreApplication.processEvents()
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete.value)  # Slicer's event loop also deletes
 
     def pauseRender(self) -> None:
         pass

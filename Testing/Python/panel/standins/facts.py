@@ -106,17 +106,18 @@ def own_methods(name: str) -> frozenset[str]:
 
 
 @functools.cache
-def own_enums(name: str) -> dict[str, type[enum.IntEnum]]:
-    """Enums of a Slicer or CTK class by name; a set of flags is plain int."""
-    return {
-        key: int if "__flags_of__" in values else enum.IntEnum(key, {k: v for k, v in values.items() if k not in ("None",)})
-        for key, values in CLASSES[name].get("enums", {}).items()
-    }
+def own_enums(name: str) -> dict[str, type]:
+    """Enums of a Slicer or CTK class by name; a set of flags is plain int. `None` cannot be a Python name."""
+    found: dict[str, type] = {}
+    for key, values in CLASSES[name].get("enums", {}).items():
+        numbers = {k: v for k, v in values.items() if k != "None" and isinstance(v, int)}  # the rest are C++ macros
+        found[key] = int if "__flags_of__" in values else enum.IntEnum(key, numbers)
+    return found
 
 
 @functools.cache
 def own_enum_values(name: str) -> dict[str, int]:
-    return {k: v for values in CLASSES[name].get("enums", {}).values() for k, v in values.items() if k != "__flags_of__"}
+    return {k: v for values in CLASSES[name].get("enums", {}).values() for k, v in values.items() if isinstance(v, int)}
 
 
 @functools.cache

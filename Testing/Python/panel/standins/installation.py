@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import atexit
+import gc
 import types
 
+import shiboken6
 import slicer
+from PySide6.QtWidgets import QApplication
 
 from . import dialogs, facts, ui_loader
 from .qt_module import QtModule, SlicerClassesModule, slicer_class
@@ -35,6 +39,15 @@ class LogicModule:
         return self._logic
 
 
+def _shut_down(scene: Scene) -> None:
+    """Widgets and logics have to go before the interpreter does: Qt and VTK would call into it."""
+    scene.close()
+    for widget in QApplication.topLevelWidgets():
+        if shiboken6.isValid(widget) and widget.parent() is None:
+            shiboken6.delete(widget)
+    gc.collect()
+
+
 def install(modules: dict) -> Scene:
     modules["qt"], modules["ctk"] = QtModule("qt"), SlicerClassesModule("ctk")
     dialogs.install(strict_class)
@@ -49,6 +62,7 @@ def install(modules: dict) -> Scene:
     from .application import qSlicerApplication
 
     slicer.app = wrap(qSlicerApplication(scene))
+    atexit.register(_shut_down, scene)
     from . import i18n, loading, packaging, parameter_node, sample_data, scripted_module  # noqa: F401
 
     for name, module in (

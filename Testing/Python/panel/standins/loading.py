@@ -14,8 +14,8 @@ from PySide6.QtCore import QObject
 from PySide6.QtWidgets import QWidget
 
 from .node_combobox import qSlicerWidget
-from .signals import emit
-from .strict import implements, wrap
+from .signals import disconnect, emit
+from .strict import implements
 
 
 @implements
@@ -106,14 +106,21 @@ class LoadedModule:
 
     def unload(self) -> None:
         """What Slicer does when it closes: cleanup(), then the widgets go."""
-        emit(wrap(slicer.app)._real.moduleManager(), "moduleAboutToBeUnloaded(QString)", self.name)
+        emit(slicer.app._real.moduleManager(), "moduleAboutToBeUnloaded(QString)", self.name)
         self.container._real.deleteLater()
-        wrap(slicer.app)._real.moduleManager().modules.pop(self.name, None)
+        slicer.app._real.moduleManager().modules.pop(self.name, None)
         for attribute in (self.name.lower(), f"{self.name}Widget", f"{self.name}Instance"):
             vars(slicer.modules).pop(attribute, None)
         sys.modules.pop(self.name, None)
         if str(self.folder) in sys.path:
             sys.path.remove(str(self.folder))
+
+
+def _complete_startup() -> None:
+    """Modules register sample data when Slicer has started; that happens once, so the connections are used up."""
+    application = slicer.app._real
+    emit(application, "startupCompleted()")
+    disconnect(application, "startupCompleted()")
 
 
 def load_module(name: str, folder: Path | str, show: bool = False) -> LoadedModule:
@@ -140,11 +147,12 @@ def load_module(name: str, folder: Path | str, show: bool = False) -> LoadedModu
     container.setLayout(qt.QVBoxLayout())
     container._real.setMRMLScene(slicer.mrmlScene)
     parent._real._widget = container._real
-    manager = wrap(slicer.app)._real.moduleManager()
+    manager = slicer.app._real.moduleManager()
     manager.modules[name] = parent._real
     setattr(slicer.modules, name.lower(), parent)
     setattr(slicer.modules, f"{name}Instance", instance)
     emit(manager, "moduleLoaded(QString)", name)
+    _complete_startup()
     loaded = LoadedModule(name, folder, python, instance, parent, container)
     container._real._module = loaded
     loaded.make_widget()

@@ -72,3 +72,10 @@ class Scene:
     def clear(self) -> None:
         """Close the scene as File > Close does."""
         self.mrml_scene.Clear(0)
+
+    def close(self) -> None:
+        """At exit: the logics let go of the scene before they are destroyed in whatever order."""
+        self.clear()
+        vtk.vtkObject.GlobalWarningDisplayOff()
+        for logic in (*self.slice_logics.values(), *reversed(self.module_logics.values()), self.application_logic):
+            logic.SetMRMLScene(None)

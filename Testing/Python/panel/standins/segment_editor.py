@@ -227,10 +227,11 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
             self._node_events.observe(node, "ModifiedEvent")
         self.updateWidgetFromMRML()
 
-    def _needed_node(self):
-        if self._node is None:
+    def _can_set(self, value) -> bool:
+        """Without an editor node Slicer ignores everything; clearing is harmless, the rest is a mistake."""
+        if self._node is None and value:
             raise RuntimeError(NEEDS_NODE)
-        return self._node
+        return self._node is not None
 
     def segmentationNode(self):
         return self._node.GetSegmentationNode() if self._node else None
@@ -240,7 +241,9 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
         return node.GetID() if node else ""
 
     def setSegmentationNode(self, node) -> None:
-        self._needed_node().SetAndObserveSegmentationNode(node)
+        if self._can_set(node) and node is not self.segmentationNode():
+            self._node.SetAndObserveSegmentationNode(node)
+            self.setActiveEffect(None)
 
     def setSegmentationNodeID(self, node_id: str) -> None:
         self.setSegmentationNode(self._scene.GetNodeByID(node_id))
@@ -253,11 +256,10 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
         return node.GetID() if node else ""
 
     def setSourceVolumeNode(self, node) -> None:
-        if self.segmentationNode() is None and node is not None:
-            raise RuntimeError("set the segmentation node before the source volume, as Slicer needs it")
-        self._needed_node().SetAndObserveSourceVolumeNode(node)
-        if self.segmentationNode() is not None:
-            self.segmentationNode().SetReferenceImageGeometryParameterFromVolumeNode(node)
+        if node is not None and self.segmentationNode() is None:
+            raise RuntimeError("set the segmentation node before the source volume; Slicer ignores the volume otherwise")
+        if self._can_set(node):
+            self._node.SetAndObserveSourceVolumeNode(node)
 
     def setSourceVolumeNodeID(self, node_id: str) -> None:
         self.setSourceVolumeNode(self._scene.GetNodeByID(node_id))
@@ -266,7 +268,8 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
         return (self._node.GetSelectedSegmentID() or "") if self._node else ""
 
     def setCurrentSegmentID(self, segment_id: str) -> None:
-        self._needed_node().SetSelectedSegmentID(segment_id)
+        if self._can_set(segment_id):
+            self._node.SetSelectedSegmentID(segment_id)
 
     def effectCount(self) -> int:
         return len(self._effects)
@@ -286,7 +289,8 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
     def setActiveEffectByName(self, name: str) -> None:
         if name and name not in self._effects:
             raise ValueError(f"the Segment Editor has no effect '{name}'")
-        self._needed_node().SetActiveEffectName(name)
+        if self._can_set(name):
+            self._node.SetActiveEffectName(name)
 
     def updateWidgetFromMRML(self) -> None:
         segmentation, volume = self.segmentationNode(), self.sourceVolumeNode()

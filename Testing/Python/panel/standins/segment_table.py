@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import slicer
-from PySide6.QtCore import QItemSelectionModel, QSize, Qt
-from PySide6.QtGui import QColor, QIcon, QPixmap
+from PySide6.QtCore import QItemSelectionModel, QRectF, QSize, Qt
+from PySide6.QtGui import QColor, QIcon, QPainter, QPen, QPixmap
 from PySide6.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QVBoxLayout, QWidget
 
 from .node_combobox import qMRMLWidget
@@ -15,6 +15,23 @@ from .strict import implements
 SEGMENT_EVENTS = ("SegmentAdded", "SegmentRemoved", "SegmentModified", "SegmentsOrderModified")
 STATUS_MARKS = {"notstarted": "○", "inprogress": "◑", "completed": "●", "flagged": "⚑"}
 VISIBILITY, COLOR, NAME, STATUS = range(4)
+
+
+def _eye(visible: bool) -> QIcon:
+    """An eye, open or closed."""
+    pixmap = QPixmap(16, 12)
+    pixmap.fill(Qt.GlobalColor.transparent)
+    painter = QPainter(pixmap)
+    painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+    painter.setPen(QPen(QColor("#404040"), 1.2))
+    if visible:
+        painter.drawEllipse(QRectF(1, 2, 14, 8))
+        painter.setBrush(QColor("#404040"))
+        painter.drawEllipse(QRectF(5.5, 3.5, 5, 5))
+    else:
+        painter.drawLine(2, 6, 14, 6)
+    painter.end()
+    return QIcon(pixmap)
 
 
 def _swatch(color: tuple[float, float, float]) -> QIcon:
@@ -33,12 +50,13 @@ class qMRMLSegmentsTableView(qMRMLWidget):
         self._observations = Observations(self, self.refresh)
         self._table = QTableWidget(0, 4)
         self._table.setObjectName("SegmentsTable")
-        self._table.setHorizontalHeaderLabels(["👁", "", "Name", "⚑"])
+        self._table.setHorizontalHeaderLabels(["", "", "Name", "⚑"])
+        self._table.horizontalHeaderItem(VISIBILITY).setIcon(_eye(True))
         self._table.verticalHeader().hide()
         self._table.verticalHeader().setDefaultSectionSize(22)
         self._table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self._table.setShowGrid(False)
-        self._table.setIconSize(QSize(12, 12))
+        self._table.setIconSize(QSize(16, 12))
         header = self._table.horizontalHeader()
         header.setSectionResizeMode(NAME, QHeaderView.ResizeMode.Stretch)
         for column in (VISIBILITY, COLOR, STATUS):
@@ -81,11 +99,12 @@ class qMRMLSegmentsTableView(qMRMLWidget):
             visible = display.GetSegmentVisibility(segment_id) if display else True
             status = slicer.vtkSlicerSegmentationsModuleLogic.GetSegmentStatus(segment)
             mark = list(STATUS_MARKS.values())[status] if 0 <= status < len(STATUS_MARKS) else ""
-            for column, text in ((VISIBILITY, "👁" if visible else "–"), (COLOR, ""), (NAME, segment.GetName()), (STATUS, mark)):
+            for column, text in ((VISIBILITY, ""), (COLOR, ""), (NAME, segment.GetName()), (STATUS, mark)):
                 item = QTableWidgetItem(text)
                 if column != NAME:
                     item.setTextAlignment(Qt.AlignmentFlag.AlignCenter)
                 self._table.setItem(row, column, item)
+            self._table.item(row, VISIBILITY).setIcon(_eye(bool(visible)))
             self._table.item(row, COLOR).setIcon(_swatch(segment.GetColor()))
         self._table.selectionModel().blockSignals(False)
         self.setSelectedSegmentIDs(selected)
