@@ -62,7 +62,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     if not arguments:
         arguments = ["--help"]
     try:
-        return int(typer.main.get_command(app).main(arguments, prog_name="deepvolumetry", standalone_mode=False) or 0)
+        code = int(typer.main.get_command(app).main(arguments, prog_name="deepvolumetry", standalone_mode=False) or 0)
+        if code == Cancelled.exit_code:  # typer keeps Ctrl-C to itself
+            raise Cancelled
+        return code
     except (KeyboardInterrupt, Exception) as error:
         if debug:
             traceback.print_exc()

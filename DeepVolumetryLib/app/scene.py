@@ -6,7 +6,7 @@ import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import InputError, ResourceError
+from ..errors import InputError
 
 if TYPE_CHECKING:
     from ..result import Result
@@ -28,15 +28,14 @@ def write_scene(path: Path, result: Result) -> None:
     Raises:
         ResourceError: if the scene cannot be written.
     """
-    from .. import host
+    from ..host import save_scene, start
 
-    host.start()
-    import slicer
-
+    start()
     from ..mrml.results import show_result
-    from ..mrml.volumes import volume_from_image
+    from ..mrml.volumes import node_from_image
 
-    node = volume_from_image(result.image, result.image.name or "volume")
-    show_result(result, node)
-    if not slicer.util.saveScene(str(path)):
-        raise ResourceError(f"The scene could not be written to {path.name}. Free some disk space, or leave out --scene.")
+    node = node_from_image(result.image, result.image.name or "volume")
+    segments = {spec.key for spec in result.specs}
+    sums = {m.segment for m in result.measurements} - segments
+    show_result(result, node, {key: key.replace("_", " ").capitalize() for key in sums})
+    save_scene(path)

@@ -1,0 +1,102 @@
+"""A command line whose renal module is a toy without networks, and files to give to it."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from DeepVolumetryLib import modules
+from DeepVolumetryLib.app.main import main
+from DeepVolumetryLib.image import Image
+from DeepVolumetryLib.image_io import write_volume
+
+HERE = Path(__file__).parent
+ROOT = HERE.parents[2]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a command line answered."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self):
+        return json.loads(self.out)
+
+    @property
+    def sentence(self) -> str:
+        """The last line on stderr: what went wrong."""
+        return self.err.strip().splitlines()[-1]
+
+
+@pytest.fixture
+def a_toy_module(monkeypatch):
+    """The renal module replaced by one that needs no networks."""
+    monkeypatch.syspath_prepend(str(HERE))
+    monkeypatch.setitem(modules.MODULES, "renal", modules.ModuleEntry("renal", "RenalParenchyma", "toy_kidney"))
+
+
+@pytest.fixture
+def deepvolumetry(a_toy_module, capsys, monkeypatch, tmp_path):
+    """Runs a command line in this process."""
+    monkeypatch.setenv("DEEPVOLUMETRY_HOME", str(tmp_path / "home"))
+
+    def run(*arguments) -> Answer:
+        capsys.readouterr()
+        code = main([str(argument) for argument in arguments])
+        out, err = capsys.readouterr()
+        return Answer(code, out, err)
+
+    return run
+
+
+@pytest.fixture
+def deepvolumetry_process(tmp_path):
+    """Runs a command line in a process of its own, as a user does."""
+    start = (
+        "import sys; from DeepVolumetryLib import modules; from DeepVolumetryLib.app.main import main;"
+        "modules.MODULES['renal'] = modules.ModuleEntry('renal', 'RenalParenchyma', 'toy_kidney'); sys.exit(main())"
+    )
+    path = os.pathsep.join(map(str, (ROOT, ROOT / "RenalParenchyma", HERE)))
+
+    def run(*arguments, **environment) -> Answer:
+        variables = {**os.environ, "PYTHONPATH": path, "PYTHONUTF8": "1", "DEEPVOLUMETRY_HOME": str(tmp_path / "home"), **environment}
+        command = [sys.executable, "-c", start, *map(str, arguments)]
+        done = subprocess.run(command, capture_output=True, encoding="utf-8", env=variables, cwd=tmp_path, timeout=120, check=False)
+        return Answer(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+@pytest.fixture
+def a_kidney_phantom(a_toy_module) -> Image:
+    """A small CT with two kidneys of about 108 mL each."""
+    from toy_kidney import demo
+
+    return demo.study()["volume"]
+
+
+@pytest.fixture
+def a_kidney_file(a_kidney_phantom, tmp_path) -> Path:
+    path = tmp_path / "ct.nrrd"
+    write_volume(path, a_kidney_phantom)
+    return path
+
+
+@pytest.fixture
+def a_reference_file(a_toy_module, tmp_path) -> Path:
+    """Labels of the phantom: 1 left and 11 right parenchyma."""
+    from toy_kidney import demo
+
+    path = tmp_path / "reference.nrrd"
+    write_volume(path, demo.reference()[0])
+    return path
