@@ -1,4 +1,4 @@
-"""What a person at the terminal sees. Everything but a JSON report goes to stderr, so that pipes stay clean."""
+"""What a person at the terminal sees: results on stdout, unless JSON was asked for; progress and warnings on stderr."""
 
 from __future__ import annotations
 
@@ -14,13 +14,16 @@ from rich.table import Table
 
 from ..engine.progress import RunProgress
 
+_WIDTH = 120
+
 
 class Terminal:
     """Tables, notes and progress bars; silent if quiet."""
 
     def __init__(self, quiet: bool = False, as_json: bool = False) -> None:
         self.as_json = as_json
-        self._console = Console(stderr=True, quiet=quiet, highlight=False)
+        self._errors = Console(stderr=True, quiet=quiet, highlight=False)
+        self._console = self._errors if as_json else Console(quiet=quiet, highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
 
     def note(self, text: str) -> None:
         """A line for the user."""
@@ -29,7 +32,7 @@ class Terminal:
     def warn(self, texts: Sequence[str]) -> None:
         """Warnings, each on its line."""
         for text in texts:
-            self._console.print(f"Note: {text}", style="yellow", soft_wrap=True, markup=False)
+            self._errors.print(f"Note: {text}", style="yellow", soft_wrap=True, markup=False)
 
     def table(self, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]], words: int = 1) -> None:
         """A table whose first `words` columns hold words and the others numbers."""

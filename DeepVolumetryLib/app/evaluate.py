@@ -85,9 +85,8 @@ def evaluate(
     terminal.report(document)
     if failed:
         names = ", ".join(entry["case"] for entry in failed)
-        error = InputError(
-            f"{len(failed)} of {len(listed)} cases could not be evaluated: {names}. {failed[0]['case']}: {failed[0]['message']}"
-        )
+        first = f"{failed[0]['case']}: {failed[0]['message']}"
+        error = InputError(f"{len(failed)} of {len(listed)} cases could not be evaluated ({names}). {first}")
         error.exit_code = failed[0]["exit_code"]
         raise error
 
