@@ -82,7 +82,7 @@ class qSlicerApplication(QApplication):
         return self._scene.mrml_scene
 
     def moduleLogic(self, name: str):
-        return self._scene.module_logics[name]
+        return self._scene.application_logic.GetModuleLogic(name)
 
     def moduleDocumentationUrl(self, name: str) -> str:
         return f"https://slicer.readthedocs.io/en/latest/user_guide/modules/{name.lower()}.html"

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import atexit
 import gc
-import types
 
 import shiboken6
 import slicer
@@ -25,20 +24,6 @@ def _slicer_attribute(name: str):
     raise AttributeError(f"module 'slicer' has no attribute '{name}'{facts.suggestion(name, candidates)}")
 
 
-class ModuleNames(types.SimpleNamespace):
-    """slicer.modules and slicer.moduleNames: what is loaded, by name."""
-
-
-class LogicModule:
-    """slicer.modules.segmentations and the like: only the logic, which slicer-core has."""
-
-    def __init__(self, name: str, logic):
-        self.name, self._logic = name, logic
-
-    def logic(self):
-        return self._logic
-
-
 def _shut_down(scene: Scene) -> None:
     """Widgets and logics have to go before the interpreter does: Qt and VTK would call into it."""
     scene.close()
@@ -54,9 +39,6 @@ def install(modules: dict) -> Scene:
     ui_loader.install(strict_class)
     slicer.__getattr__ = _slicer_attribute
     scene = Scene()
-    slicer.mrmlScene = scene.mrml_scene
-    slicer.modules = ModuleNames(**{name.lower(): LogicModule(name, logic) for name, logic in scene.module_logics.items()})
-    slicer.moduleNames = ModuleNames(**{name: name for name in scene.module_logics})
 
     from . import ctk_numbers, ctk_widgets, node_combobox, segment_editor, table_view, views  # noqa: F401  (they register what they implement)
     from .application import qSlicerApplication
