@@ -15,6 +15,7 @@ import numpy as np
 
 from DeepVolumetryLib.measure.volumes import bounding_box, max_diameter_mm, touches_edge
 from DeepVolumetryLib.uncertainty.conformal import LEVEL, ConformalTable
+from DeepVolumetryLib.uncertainty.interval import residual
 from DeepVolumetryLib.uncertainty.stake import OpenVoxels, Stake
 
 from .parameters import Parameters
@@ -135,6 +136,24 @@ def remeasure(
             tumors[side] = describe_tumor(side, masks, image)
     numbers = replace(before, counts=counts, stakes=stakes, lengths_mm=lengths, cut_off=cut_off, tumors=tumors)
     return _measured(numbers, previous.parameters, previous.open_voxels, previous.member_volumes_ml)
+
+
+def calibration_residuals(measured: KidneyMeasurements, truth_ml: Mapping[str, float]) -> dict[str, list[float]]:
+    """What one calibration case adds to the residuals of each target, for ``ConformalEntry.from_residuals``.
+
+    Sides where a structure is neither measured nor true say nothing about its interval and are left out: otherwise the many
+    kidneys without a tumor would make the interval of a tumor look better than it is.
+
+    Args:
+        measured: the case, measured with its probabilities and member volumes.
+        truth_ml: segment key -> true volume; those that are missing are left out.
+    """
+    found: dict[str, list[float]] = {target: [] for target in TARGETS}
+    for segment, stake in measured.numbers.stakes.items():
+        value = measured.numbers.volume(segment)
+        if segment in truth_ml and (value > 0 or truth_ml[segment] > 0):
+            found[segment.split("_")[1]].append(residual(value, truth_ml[segment], stake))
+    return found
 
 
 def _measured(

@@ -8,7 +8,7 @@ import pytest
 
 from DeepVolumetryLib.image import Image
 from DeepVolumetryLib.uncertainty.conformal import ConformalEntry, ConformalTable
-from RenalParenchymaLib.measurements import measure_kidneys, remeasure
+from RenalParenchymaLib.measurements import calibration_residuals, measure_kidneys, remeasure
 from RenalParenchymaLib.parameters import Parameters
 from RenalParenchymaLib.segments import SPECS
 from RenalParenchymaLib.tumor import describe_tumor
@@ -291,3 +291,23 @@ def test_a_mass_of_one_voxel_without_a_kidney_around_it_is_still_measured():
     found = describe_tumor("left", masks, study()[2])
     assert found.diameter_mm == pytest.approx(SPACING)
     assert math.isnan(found.sinus_mm)
+
+
+def test_intervals_calibrated_on_a_case_reach_its_truth(a_study):
+    masks, probability, image = a_study
+    first = measure_kidneys(masks, image, PATIENT, probability)
+    truth = {"left_kidney": 1.02 * first.numbers.volume("left_kidney"), "right_kidney": 0.97 * first.numbers.volume("right_kidney")}
+    residuals = calibration_residuals(first, truth)["kidney"]
+    table = ConformalTable({"kidney": ConformalEntry.from_residuals([max(residuals)] * 20)})
+    rows = table_of(measure_kidneys(masks, image, PATIENT, probability, conformal=table))
+    ends = [(rows[s, "Volume"].low - t, rows[s, "Volume"].high - t) for s, t in truth.items()]
+    assert all(low <= 1e-9 and high >= -1e-9 for low, high in ends)
+    assert min(abs(end) for pair in ends for end in pair) == pytest.approx(0, abs=1e-6)  # and the worst one is just reached
+
+
+def test_kidneys_without_a_tumor_do_not_calibrate_the_interval_of_tumors(a_study):
+    masks, probability, image = a_study
+    measured = measure_kidneys(masks, image, PATIENT, probability)
+    residuals = calibration_residuals(measured, {"left_tumor": 5.0, "right_tumor": 0.0})
+    assert len(residuals["tumor"]) == 1
+    assert residuals["kidney"] == []
