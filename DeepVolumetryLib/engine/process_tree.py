@@ -89,7 +89,19 @@ def _kill_all(processes: list[Any], timeout_s: float) -> None:
     for process in processes:
         with suppress(psutil.Error):
             process.kill()
-    psutil.wait_procs(processes, max(timeout_s, 0))
+    deadline = time.monotonic() + timeout_s
+    while any(_is_at_work(process) for process in processes) and time.monotonic() < deadline:
+        time.sleep(0.005)
+
+
+def _is_at_work(process: Any) -> bool:
+    """False for a zombie too: in a container nobody may ever wait for an orphan."""
+    import psutil
+
+    try:
+        return bool(process.status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD))
+    except psutil.Error:
+        return False
 
 
 def _is_alive_windows(pid: int) -> bool:
