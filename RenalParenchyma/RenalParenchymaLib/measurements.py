@@ -16,7 +16,7 @@ import numpy as np
 from DeepVolumetryLib.measure.volumes import bounding_box, max_diameter_mm, touches_edge
 from DeepVolumetryLib.uncertainty.conformal import LEVEL, ConformalTable
 from DeepVolumetryLib.uncertainty.interval import residual
-from DeepVolumetryLib.uncertainty.stake import OpenVoxels, Stake
+from DeepVolumetryLib.uncertainty.stake import OpenVoxels
 
 from .parameters import Parameters
 from .segments import SIDES, TARGETS, key
@@ -110,7 +110,7 @@ def remeasure(
     Args:
         masks, image: as they are now, on the same grid as before.
         previous: the last measurement of this study.
-        reviewed: all voxels that somebody has looked at so far.
+        reviewed: all voxels that somebody has looked at so far; None if none.
         changed: keys of the segments that were edited; those whose number of voxels changed if None.
     """
     before = previous.numbers
@@ -120,13 +120,8 @@ def remeasure(
     else:
         edited = set(changed)
         counts = {segment: _count(masks, segment) if segment in edited else count for segment, count in before.counts.items()}
-    stakes: dict[str, Stake] = {}
-    for segment, voxels in previous.open_voxels.items():
-        if segment in edited or reviewed is not None:
-            members = previous.member_volumes_ml.get(segment, ())
-            stakes[segment] = voxels.stake(image.voxel_ml, members, masks.get(segment), reviewed)
-        else:
-            stakes[segment] = before.stakes[segment]
+    members = previous.member_volumes_ml
+    stakes = {s: voxels.stake(image.voxel_ml, members.get(s, ()), masks.get(s), reviewed) for s, voxels in previous.open_voxels.items()}
     lengths, cut_off, tumors = dict(before.lengths_mm), dict(before.cut_off), dict(before.tumors)
     for side in SIDES:
         if key(side, "kidney") in edited:

@@ -200,6 +200,8 @@ def test_reviewing_shrinks_the_interval_and_moves_nothing(a_study, a_table):
     assert left.value == before["left_kidney", "Volume"].value
     assert (left.low, left.high) == pytest.approx((left.value, left.value))
     assert rows["right_kidney", "Volume"] == before["right_kidney", "Volume"]
+    undone = remeasure(masks, image, remeasure(masks, image, first, reviewed), changed=[])
+    assert table_of(undone)["left_kidney", "Volume"] == before["left_kidney", "Volume"]
 
 
 def test_measuring_after_an_edit_gives_the_table_of_the_edited_masks(a_study, a_table):
