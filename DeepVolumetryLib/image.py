@@ -11,12 +11,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import permutations
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import SimpleITK as sitk
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import ArrayLike, NDArray
 
 LPS_FROM_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
@@ -74,7 +76,8 @@ class Image:
     @property
     def shape(self) -> tuple[int, int, int]:
         """Voxel counts along (K, J, I)."""
-        return tuple(self.voxels.shape[-3:])  # type: ignore[return-value]
+        k, j, i = self.voxels.shape[-3:]
+        return k, j, i
 
     @property
     def size(self) -> tuple[int, int, int]:
@@ -96,7 +99,7 @@ class Image:
     @cached_property
     def ras_to_ijk(self) -> NDArray[np.float64]:
         """Inverse of ``ijk_to_ras``."""
-        return np.linalg.inv(self.ijk_to_ras)
+        return np.asarray(np.linalg.inv(self.ijk_to_ras), np.float64)
 
     def same_grid(self, other: Image, tolerance_mm: float = 1e-3) -> bool:
         """True if every voxel of both images has the same index and lies at the same place within the tolerance."""
@@ -118,7 +121,7 @@ class Image:
             raise ValueError(f"box {low.tolist()}..{high.tolist()} is not inside {self.shape}")
         matrix = self.ijk_to_ras.copy()
         matrix[:, 3] = self.ijk_to_ras @ (*low[::-1], 1.0)
-        return replace(self, voxels=self.voxels[(..., *map(slice, low, high))], ijk_to_ras=matrix)
+        return replace(self, voxels=self.voxels[_box(map(slice, low, high))], ijk_to_ras=matrix)
 
     def canonical(self) -> Image:
         """Axes permuted and flipped (nothing is interpolated) so that I, J, K run closest to R, A, S.
@@ -185,7 +188,8 @@ def _copied(voxels: NDArray, index_map: NDArray, shape: tuple[int, int, int], fi
     """Voxels reordered, flipped, cropped and padded by an integer map of (i, j, k); a view where nothing is padded."""
     source_axis = np.abs(index_map[:3, :3]).argmax(axis=0)
     moved = np.moveaxis(voxels, [-1 - axis for axis in source_axis], [-1, -2, -3])
-    wanted, found = [], []
+    wanted: list[slice] = []
+    found: list[slice] = []
     for axis in range(3):
         sign, shift = index_map[source_axis[axis], axis], index_map[source_axis[axis], 3]
         count = moved.shape[-1 - axis]
@@ -194,12 +198,17 @@ def _copied(voxels: NDArray, index_map: NDArray, shape: tuple[int, int, int], fi
         first, last = max(0, -shift), min(shape[2 - axis], count - shift)
         wanted.insert(0, slice(first, max(first, last)))
         found.insert(0, slice(first + shift, max(first, last) + shift))
-    overlap = moved[(..., *found)]
+    overlap = moved[_box(found)]
     if overlap.shape[-3:] == tuple(shape):
         return overlap
     result = np.full((*voxels.shape[:-3], *shape), fill, voxels.dtype)
-    result[(..., *wanted)] = overlap
+    result[_box(wanted)] = overlap
     return result
+
+
+def _box(slices: Iterable[slice]) -> tuple[Any, ...]:
+    """Index of a box in voxels with or without channels."""
+    return (..., *slices)
 
 
 def _interpolated(channel: NDArray, index_map: NDArray, size: tuple[int, int, int], order: int, fill: float, box: NDArray) -> NDArray:

@@ -45,10 +45,11 @@ def load_scene(path: str | os.PathLike) -> None:
 @contextmanager
 def _quiet() -> Iterator[None]:
     """The archive reports every file that it packs; whether it worked is told by its answer."""
-    from vtkmodules.vtkCommonCore import vtkObject
+    from vtkmodules.vtkCommonCore import vtkOutputWindow, vtkStringOutputWindow
 
-    vtkObject.GlobalWarningDisplayOff()
+    shown = vtkOutputWindow.GetInstance()
+    vtkOutputWindow.SetInstance(vtkStringOutputWindow())
     try:
         yield
     finally:
-        vtkObject.GlobalWarningDisplayOn()
+        vtkOutputWindow.SetInstance(shown)

@@ -47,14 +47,14 @@ def write_segmentation(
             "Tags": "".join(f"{key}:{text}|" for key, text in segment_tags(spec, algorithm).items()),
         }
         fields |= {f"Segment{number}_{key}": text for key, text in mine.items()}
-    write_nrrd(path, image.with_voxels(layers if len(layers) > 1 else layers[0]), fields)
+    write_nrrd(path, image.with_voxels(np.stack(layers) if len(layers) > 1 else layers[0]), fields)
 
 
-def in_layers(masks: Sequence[NDArray], shape: tuple[int, int, int]) -> tuple[NDArray[np.uint8], list[tuple[int, int]]]:
+def in_layers(masks: Sequence[NDArray], shape: tuple[int, int, int]) -> tuple[list[NDArray[np.uint8]], list[tuple[int, int]]]:
     """Masks packed into as few label maps as their overlaps allow.
 
     Returns:
-        Label maps (L, K, J, I), at least one, and each mask's (layer, label value).
+        Label maps (K, J, I), at least one, and each mask's (layer, label value).
     """
     layers: list[NDArray[np.uint8]] = []
     places = []
@@ -66,7 +66,7 @@ def in_layers(masks: Sequence[NDArray], shape: tuple[int, int, int]) -> tuple[ND
         value = 1 + sum(taken == layer for taken, _ in places)
         layers[layer][mask] = value
         places.append((layer, value))
-    return np.stack(layers or [np.zeros(shape, np.uint8)]), places
+    return layers or [np.zeros(shape, np.uint8)], places
 
 
 def _extent(mask: NDArray) -> list[int]:

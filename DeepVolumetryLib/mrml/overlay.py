@@ -25,8 +25,9 @@ def show_uncertainty(result: Result, input_node: Any) -> dict[str, Any]:
     nodes = {}
     for target, values in result.uncertainty.items():
         node = find_or_add_node("vtkMRMLScalarVolumeNode", input_node, module, f"{ROLE} {target}", f"{target} uncertainty")
+        if node.GetDisplayNode() is None:
+            _create_display(node)
         set_voxels(node, values.astype(np.float32, copy=False), local_matrix(input_node))
-        _set_display(node)
         nodes[target] = node
     return nodes
 
@@ -47,16 +48,15 @@ def set_visible_from(node: Any, threshold: float) -> None:
         display.SetApplyThreshold(True)
 
 
-def _set_display(node: Any) -> None:
-    display = node.GetDisplayNode()
-    if display.GetColorNodeID() == _color_table().GetID():
-        return  # made before: what the user set since stays
-    with slicer.util.NodeModify(display):
-        display.SetAndObserveColorNodeID(_color_table().GetID())
-        display.SetAutoWindowLevel(False)
-        display.SetWindowLevelMinMax(0, 100)
-        display.SetAutoThreshold(False)
-        display.SetInterpolate(False)
+def _create_display(node: Any) -> None:
+    """Display and legend. Made before there are voxels: a default display would first search them for a window."""
+    display = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeDisplayNode")
+    display.SetAutoWindowLevel(False)
+    display.SetWindowLevelMinMax(0, 100)
+    display.SetAutoThreshold(False)
+    display.SetInterpolate(False)
+    display.SetAndObserveColorNodeID(_color_table().GetID())
+    node.SetAndObserveDisplayNodeID(display.GetID())
     set_visible_from(node, _VISIBLE_FROM)
     legend = slicer.vtkSlicerColorLogic.AddDefaultColorLegendDisplayNode(node)
     legend.SetTitleText("Uncertainty")
