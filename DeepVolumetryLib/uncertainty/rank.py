@@ -203,11 +203,12 @@ def _divided(position: NDArray[Any], weight: NDArray[Any]) -> NDArray[np.int64]:
         return np.zeros(len(position), np.int64)
     cell_mm = REACH_MM / 3
     cell = ((position - position.min(axis=0)) // cell_mm).astype(np.int64)
-    density = np.zeros(cell.max(axis=0) + 1)
-    np.add.at(density, tuple(cell.T), weight)
+    shape = tuple(cell.max(axis=0) + 1)
+    flat = np.ravel_multi_index(tuple(cell.T), shape)
+    density = np.bincount(flat, weight, minlength=int(np.prod(shape))).reshape(shape)
     density = ndimage.gaussian_filter(density, 1.0, mode="constant")
-    occupied, voxel_of = np.unique(cell, axis=0, return_index=True)
-    order = np.argsort(-density[tuple(occupied.T)], kind="stable")
+    occupied, voxel_of = np.unique(flat, return_index=True)
+    order = np.argsort(-density.ravel()[occupied], kind="stable")
     candidates = position[voxel_of[order]]
     free = np.ones(len(candidates), bool)
     peaks = []
