@@ -73,7 +73,8 @@ def abdomen(
     body = Habitus.random(rng)
     spacing = np.broadcast_to(np.asarray(spacing_mm, float), 3).copy()
     low, high = body.box(extent)
-    canvas = Canvas(low, spacing, tuple(int(n) for n in np.ceil((high - low) / spacing) + 1))
+    nx, ny, nz = (int(n) for n in np.ceil((high - low) / spacing) + 1)
+    canvas = Canvas(low, spacing, (nx, ny, nz))
 
     kidneys = _place_kidneys(rng, body, kind)
     body.paint(canvas, rng)

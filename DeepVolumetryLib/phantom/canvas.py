@@ -100,7 +100,7 @@ class Wobble:
 
     def __call__(self, x: NDArray, y: NDArray, z: NDArray) -> NDArray:
         """Values at points given by three arrays that broadcast, in mm."""
-        total: NDArray = np.float32(0)
+        total: NDArray = np.zeros((), np.float32)
         for wave, phase in zip(self.wave, self.phase, strict=True):
             total = total + np.sin(z * wave[2] + phase[2]) * np.sin(y * wave[1] + phase[1]) * np.sin(x * wave[0] + phase[0])
         return self.scale * total

@@ -127,7 +127,8 @@ class Kidney:
     def local(self, x: NDArray, y: NDArray, z: NDArray) -> tuple[NDArray, NDArray, NDArray]:
         """u, v, w of RAS points given by three arrays that broadcast."""
         offset = [axis - np.float32(start) for axis, start in zip((x, y, z), self.center, strict=True)]
-        u, v, w = (sum(np.float32(self.rotation[r, c]) * offset[r] for r in range(3)) for c in range(3))
+        turn = self.rotation.astype(np.float32)
+        u, v, w = (turn[0, c] * offset[0] + turn[1, c] * offset[1] + turn[2, c] * offset[2] for c in range(3))
         return u, v, w
 
     @cached_property

@@ -27,7 +27,7 @@ _VERTEBRAE = (
 
 def spine_y(z: NDArray | float) -> NDArray:
     """Front-back place of the vertebral bodies: lordosis below, kyphosis above."""
-    return np.interp(z, (-230, -190, -125, -70, 0, 60, 130, 190), (-60, -68, -18, 6, 0, -14, -26, -30))
+    return np.asarray(np.interp(z, (-230, -190, -125, -70, 0, 60, 130, 190), (-60, -68, -18, 6, 0, -14, -26, -30)))
 
 
 def _diaphragm(body: Habitus, x: NDArray, y: NDArray) -> NDArray:
@@ -171,7 +171,9 @@ def muscles(canvas: Canvas, body: Habitus, rng: np.random.Generator) -> None:
     for side, back, psoas, maximus, medius in ((-1, 5, 37, 22, 24), (1, 6, 38, 23, 25)):
         for z in heights:
             thin = np.interp(z, (-190, -120, -60, 60, 200), (0.45, 0.9, 1.0, 0.95, 0.8)) * bulk
-            canvas.ellipsoid(back, (side * 33 * s, spine_y(z) - 50 * s, z), (27 * thin * s, 19 * thin * s, 9), over=only(MUSCLE, FAT))
+            canvas.ellipsoid(
+                back, (side * 33 * s, float(spine_y(z)) - 50 * s, z), (27 * thin * s, 19 * thin * s, 9), over=only(MUSCLE, FAT)
+            )
         canvas.tube(
             psoas,
             [(side * 27, 0, 30), (side * 36 * s, 2, -30), (side * 50 * s, 10, -90), (side * 72 * s, 22, -150), (side * 92 * s, 48, -235)],
@@ -191,12 +193,11 @@ def skeleton(canvas: Canvas, body: Habitus, rng: np.random.Generator) -> None:
     canvas.tube(MUSCLE, np.stack([0 * column, spine_y(column), column], axis=1), np.full(20, 17 * s))
     for value, z, half_height, half_width in _VERTEBRAE:
         y = float(spine_y(z))
-        canvas.paint(
-            value,
-            (0, y, z),
-            (half_width * s, 20 * s, half_height),
-            lambda x, y_, z_, y=y, a=half_width * s: np.abs(x / a) ** 2.6 + np.abs((y_ - y) / (17.5 * s)) ** 2.6 < 1,
-        )
+
+        def block(x: NDArray, y: NDArray, z: NDArray, middle: float = y, wide: float = half_width * s) -> NDArray:
+            return np.abs(x / wide) ** 2.6 + np.abs((y - middle) / (17.5 * s)) ** 2.6 < 1
+
+        canvas.paint(value, (0, y, z), (half_width * s, 20 * s, half_height), block)
         canvas.ellipsoid(value, (0, y - 52 * s, z - 8), (3.5, 20, 11))
         for side in (-1, 1):
             canvas.tube(value, [(side * 14 * s, y - 16, z + 3), (side * 17 * s, y - 32, z), (0, y - 38, z - 6)], [6, 6, 5])

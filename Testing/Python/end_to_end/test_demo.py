@@ -36,20 +36,25 @@ def a_synthesis(a_toy_module, monkeypatch):
     module = ModuleType("toy_kidney.synthesis")
     calls = []
 
-    def synthesize_study(labels, modality, seed, context=None):
-        calls.append((modality, seed, context is not None))
+    def synthesize_study(labels, modality, seed, context=None, names=None):
+        calls.append((modality, seed, context is not None, names))
         return labels.with_voxels(labels.voxels * 100.0), labels
 
     module.synthesize_study = synthesize_study
+    module.read_names = lambda path: {1: path.read_text()}
     monkeypatch.setitem(sys.modules, "toy_kidney.synthesis", module)
     return calls
 
 
 def test_synthesize_writes_image_and_reference_on_one_grid(deepvolumetry, a_synthesis, a_reference_file, tmp_path):
     arguments = ("--labels", a_reference_file, "--context", a_reference_file, "--modality", "T2", "--seed", 5, "--out", tmp_path / "out")
+    (tmp_path / "labels.csv").write_text("liver")
     answer = deepvolumetry("synthesize", "renal", *arguments)
     assert answer.code == 0, answer.err
-    assert a_synthesis == [("T2", 5, True)]
+    assert a_synthesis == [("T2", 5, True, {1: "liver"})]
+    assert (
+        "out,volume.nrrd,reference.nrrd,1=parenchyma;2=tumor;3=cyst;4=sinus,synthesized T2" in (tmp_path / "out" / "cases.csv").read_text()
+    )
     volume, reference = (read_image(tmp_path / "out" / f"{name}.nrrd") for name in ("volume", "reference"))
     assert volume.same_grid(reference)
     assert volume.voxels.max() == 1100
