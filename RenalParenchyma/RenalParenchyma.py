@@ -137,6 +137,11 @@ class RenalParenchymaLogic(SegmentationLogic):
             "creatinine_mg_dl": parameterNode.creatinine,
         }
 
+    def names(self):
+        from RenalParenchymaLib.segments import TOTALS
+
+        return TOTALS
+
     def measure(self, result):
         from DeepVolumetryLib.uncertainty.conformal import ConformalTable
         from RenalParenchymaLib.measurements import measure_kidneys

@@ -1,4 +1,4 @@
-"""Measurements as a radiologist reads them: one row per quantity, left beside right beside total."""
+"""Measurements as a radiologist reads them: a group per structure, a row per quantity, right beside left beside total."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ UNITS = {"1": "", "mL/m2": "mL/m²", "mL/min/{1.73_m2}": "mL/min/1.73 m²", "mL/
 
 @dataclass
 class Row:
-    """One quantity. ``cells`` maps "left", "right" and "total" to its measurement."""
+    """One quantity of one structure. ``cells`` maps "left", "right" and "total" to its measurement."""
 
     structure: str
     name: str
@@ -25,26 +25,24 @@ class Row:
 
     @property
     def title(self) -> str:
-        """What the row is called: "Kidney volume (mL)"."""
-        words = self.name if _says(self.name, self.structure) else f"{self.structure} {self.name[:1].lower()}{self.name[1:]}"
-        title = words[:1].upper() + words[1:]
+        """What the row is called inside its group: "Volume (mL)"."""
         unit = UNITS.get(self.unit, self.unit)
-        return f"{title} ({unit})" if unit else title
+        return f"{self.name} ({unit})" if unit else self.name
 
 
 def rows(measurements: Iterable[Measurement]) -> list[Row]:
-    """Measurements grouped into rows, in the order in which the quantities first appear."""
-    found: dict[tuple[str, str, str], Row] = {}
+    """Measurements grouped by structure, then into rows, in the order in which they first appear."""
+    found: dict[str, dict[tuple[str, str], Row]] = {}
     for measurement in measurements:
         side, structure = split(measurement.segment)
-        key = (structure, measurement.name, measurement.unit)
-        row = found.setdefault(key, Row(structure, measurement.name, measurement.unit))
+        group = found.setdefault(structure, {})
+        row = group.setdefault((measurement.name, measurement.unit), Row(structure, measurement.name, measurement.unit))
         row.cells.setdefault(side, measurement)
-    return list(found.values())
+    return [row for group in found.values() for row in group.values()]
 
 
 def columns(table: Iterable[Row]) -> list[str]:
-    """The sides that occur, in reading order. Radiologists have the patient's right on the left of the screen."""
+    """The sides that occur, in reading order: the patient's right is on the left of the screen."""
     used = {side for row in table for side in row.cells}
     return [side for side in ("right", "left", "total") if side in used]
 
@@ -53,7 +51,7 @@ def split(segment: str) -> tuple[str, str]:
     """("left", "kidney") for "left_kidney"; a segment without a side is a total."""
     side, _, structure = segment.partition("_")
     if side in SIDES and structure:
-        return SIDES[side], structure.replace("_", " ")
+        return SIDES[side], f"both {structure}" if side == "both" else structure.replace("_", " ")
     return "total", segment.replace("_", " ")
 
 
@@ -62,14 +60,15 @@ def number(value: float) -> str:
     if not math.isfinite(value):
         return "–"
     size = abs(value)
-    return f"{value:.{0 if size >= 99.95 else 1 if size >= 9.995 else 2}f}"
+    return f"{value:.{0 if size >= 99.95 or size == 0 else 1 if size >= 9.995 else 2}f}"
 
 
 def interval(measurement: Measurement) -> str:
-    """ "175–190"; "" where no interval is stated."""
-    if measurement.low is None or measurement.high is None or not math.isfinite(measurement.value):
+    """ "175–190"; "" where no interval is stated or it is a point."""
+    low, high = measurement.low, measurement.high
+    if low is None or high is None or not math.isfinite(measurement.value) or low == high == measurement.value:
         return ""
-    return f"{number(measurement.low)}–{number(measurement.high)}"
+    return f"{number(low)}–{number(high)}"
 
 
 def cell(measurement: Measurement) -> str:
@@ -78,16 +77,25 @@ def cell(measurement: Measurement) -> str:
     return f"{number(measurement.value)} ({span})" if span else number(measurement.value)
 
 
+def verdicts(measurements: Iterable[Measurement]) -> list[str]:
+    """What the reference values say, each with what it is about: "Right kidney, length: within the usual …"."""
+    return [f"{_subject(m)}: {m.verdict}" for m in measurements if m.verdict]
+
+
 def as_text(measurements: Iterable[Measurement]) -> str:
     """Tab-separated text with a heading, to paste into a report or a spreadsheet."""
+    measurements = list(measurements)
     table = rows(measurements)
     sides = columns(table)
     lines = ["\t".join(["", *(side.capitalize() for side in sides)])]
-    lines += ["\t".join([row.title, *(cell(row.cells[side]) if side in row.cells else "" for side in sides)]) for row in table]
-    lines += [row.cells[side].verdict for row in table for side in sides if side in row.cells and row.cells[side].verdict]
-    return "\n".join(lines)
+    for row in table:
+        cells = (cell(row.cells[side]) if side in row.cells else "" for side in sides)
+        lines.append("\t".join([f"{row.structure.capitalize()}: {row.title}", *cells]))
+    return "\n".join([*lines, *verdicts(measurements)])
 
 
-def _says(name: str, structure: str) -> bool:
-    """True if the name already speaks of the structure, so that it need not be said twice."""
-    return all(word in name.lower() for word in structure.lower().split())
+def _subject(measurement: Measurement) -> str:
+    place = measurement.segment.replace("_", " ").capitalize()
+    name = measurement.name
+    starts_a_word = name[1:2].islower() or not name[1:2].isalpha()
+    return f"{place}, {name[:1].lower() if starts_a_word else name[:1]}{name[1:]}"

@@ -15,7 +15,7 @@ from .message import Message
 if TYPE_CHECKING:
     from ..measure.measurement import Measurement
 
-ROW_HEIGHT = 24
+VALUE_ROWS_FRAME = 4
 
 
 class MeasurementsSection:
@@ -25,57 +25,78 @@ class MeasurementsSection:
         self.ui = ui
         self.message = Message(ui, "measurements")
         self._measurements: Sequence[Measurement] = ()
-        ui.measurementsTable.verticalHeader().setDefaultSectionSize(ROW_HEIGHT)
+        ui.measurementsTable.verticalHeader().setVisible(False)
+        ui.measurementsTable.horizontalHeader().setHighlightSections(False)
         ui.copyButton.connect("clicked(bool)", self._onCopy)
         self.show(())
 
-    def show(self, measurements: Sequence[Measurement], note: str = "") -> None:
-        """New numbers.
-
-        Args:
-            measurements: what was measured, () before there is a result.
-            note: one sentence about the intervals ("95 % intervals; …").
-        """
+    def show(self, measurements: Sequence[Measurement], notes: Sequence[str] = ()) -> None:
+        """New numbers, () before there is a result, and the sentences that belong below them."""
         self._measurements = measurements
         hasResult = bool(measurements)
         self._fillTable()
-        self._showVerdicts()
-        self.ui.measurementsTable.setVisible(hasResult)
-        self.ui.copyButton.setVisible(hasResult)
-        self.ui.intervalLabel.setVisible(hasResult and bool(note))
-        self.ui.intervalLabel.text = note
+        verdicts = measurementTable.verdicts(measurements)
+        self.ui.verdictLabel.setText("\n".join(f"• {verdict}" for verdict in verdicts))
+        self.ui.verdictLabel.setVisible(bool(verdicts))
+        self.ui.notesLabel.setText("\n".join(f"• {note}" for note in notes))
+        self.ui.notesCollapsibleButton.setVisible(hasResult and bool(notes))
+        self.ui.intervalLabel.setText(self._intervalText())
+        for widget in (self.ui.measurementsTable, self.ui.copyButton, self.ui.intervalLabel):
+            widget.setVisible(hasResult)
         if hasResult:
             self.message.clear()
         else:
             self.message.hint(_("Volumes and their intervals appear here after a segmentation."))
+
+    def _intervalText(self) -> str:
+        levels = {measurement.level for measurement in self._measurements if measurement.level and measurement.low is not None}
+        if not levels:
+            return _("No intervals are stated.")
+        return _("In parentheses: {level} % interval.").format(level=" / ".join(f"{100 * level:g}" for level in sorted(levels)))
 
     def _fillTable(self) -> None:
         table = self.ui.measurementsTable
         rows = measurementTable.rows(self._measurements)
         sides = measurementTable.columns(rows)
         names = {"left": _("Left"), "right": _("Right"), "total": _("Total") if len(sides) > 1 else _("Value")}
-        table.setColumnCount(len(sides))
-        table.setRowCount(len(rows))
-        table.setHorizontalHeaderLabels([names[side] for side in sides])
-        table.setVerticalHeaderLabels([row.title for row in rows])
-        for index, row in enumerate(rows):
-            for column, side in enumerate(sides):
-                table.setItem(index, column, self._item(row.cells.get(side)))
-        for column in range(len(sides)):
-            table.horizontalHeader().setSectionResizeMode(column, qt.QHeaderView.Stretch)
-        table.setFixedHeight(ROW_HEIGHT * len(rows) + table.horizontalHeader().sizeHint.height() + 4)
+        table.clearSpans()
+        table.setColumnCount(len(sides) + 1)
+        table.setHorizontalHeaderLabels(["", *(names[side] for side in sides)])
+        lines = []
+        for row in rows:
+            if not lines or row.structure != lines[-1].structure:
+                lines.append(measurementTable.Row(row.structure, "", ""))
+            lines.append(row)
+        table.setRowCount(len(lines))
+        for index, row in enumerate(lines):
+            if row.cells:
+                self._fillRow(index, row, sides)
+            else:
+                self._fillHeading(index, row.structure)
+        header = table.horizontalHeader()
+        for column in range(len(sides) + 1):
+            header.setSectionResizeMode(column, qt.QHeaderView.ResizeToContents if column else qt.QHeaderView.Stretch)
+        table.resizeRowsToContents()
+        height = sum(table.rowHeight(index) for index in range(len(lines)))
+        table.setFixedHeight(height + header.sizeHint.height() + VALUE_ROWS_FRAME)
 
-    def _item(self, measurement: Measurement | None):
-        item = qt.QTableWidgetItem(measurementTable.cell(measurement) if measurement else "")
-        item.setTextAlignment(int(qt.Qt.AlignVCenter) | int(qt.Qt.AlignRight))
-        if measurement and measurement.verdict:
-            item.setToolTip(measurement.verdict)
-        return item
+    def _fillHeading(self, index: int, structure: str) -> None:
+        item = qt.QTableWidgetItem(structure.capitalize())
+        font = item.font()
+        font.setBold(True)
+        item.setFont(font)
+        self.ui.measurementsTable.setItem(index, 0, item)
+        self.ui.measurementsTable.setSpan(index, 0, 1, self.ui.measurementsTable.columnCount)
 
-    def _showVerdicts(self) -> None:
-        verdicts = list(dict.fromkeys(measurement.verdict for measurement in self._measurements if measurement.verdict))
-        self.ui.verdictLabel.setText("\n".join(f"• {verdict}" for verdict in verdicts))
-        self.ui.verdictLabel.setVisible(bool(verdicts))
+    def _fillRow(self, index: int, row: measurementTable.Row, sides: Sequence[str]) -> None:
+        self.ui.measurementsTable.setItem(index, 0, qt.QTableWidgetItem(row.title))
+        for column, side in enumerate(sides, 1):
+            measurement = row.cells.get(side)
+            item = qt.QTableWidgetItem(measurementTable.cell(measurement) if measurement else "")
+            item.setTextAlignment(int(qt.Qt.AlignVCenter) | int(qt.Qt.AlignRight))
+            if measurement and measurement.verdict:
+                item.setToolTip(measurement.verdict)
+            self.ui.measurementsTable.setItem(index, column, item)
 
     def _onCopy(self) -> None:
         slicer.app.clipboard().setText(measurementTable.as_text(self._measurements))

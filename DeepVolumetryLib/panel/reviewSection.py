@@ -123,12 +123,16 @@ class ReviewSection:
         words = {"": "", "looks_right": _("looks right"), "fixed": _("fixed")}
         for row, region in enumerate(self._regions):
             stake = _("{volume} mL").format(volume=f"{region.at_stake_ml:.2f}")
-            for column, text in enumerate([str(region.rank), region.target.capitalize(), stake, words[region.reviewed]]):
+            for column, text in enumerate([str(region.rank), self._structure(region), stake, words[region.reviewed]]):
                 item = qt.QTableWidgetItem(text)
                 item.setTextAlignment(int(qt.Qt.AlignVCenter) | int(qt.Qt.AlignRight if column in (0, 2) else qt.Qt.AlignLeft))
                 table.setItem(row, column, item)
         if 0 <= selected < len(self._regions):
             table.selectRow(selected)
+
+    def _structure(self, region: ReviewRegion) -> str:
+        kinds = {"boundary": _("contour"), "inside": _("inside"), "outside": _("outside")}
+        return ", ".join(word for word in (region.target.capitalize(), kinds.get(region.kind, "")) if word)
 
     def _summarize(self, hasResult: bool) -> None:
         if not hasResult:

@@ -153,6 +153,10 @@ class SegmentationLogic(ScriptedLoadableModuleLogic):
 
     # ---- correcting
 
+    def names(self) -> dict[str, str]:
+        """What to call measured things that are no segments ("total_kidney": "Both kidneys")."""
+        return {}
+
     def measure(self, result: Result) -> Any:
         """Measure a result afresh; what is returned is handed to `measureAgain`."""
         raise NotImplementedError
@@ -213,7 +217,7 @@ class SegmentationLogic(ScriptedLoadableModuleLogic):
 
     def notes(self) -> list[str]:
         """Sentences that belong below the measurements."""
-        return list(self._measured.notes) if self._measured else []
+        return list(self.result.extras.get("notes", ())) if self.result else []
 
     # ---- showing
 
@@ -232,15 +236,21 @@ class SegmentationLogic(ScriptedLoadableModuleLogic):
 
     def exportCsv(self, folder: Path) -> Path:
         """Write measurements.csv; returns its path."""
-        raise NotImplementedError
+        from .exports import writeCsv
+
+        return writeCsv(self.result, folder)
 
     def exportJson(self, folder: Path) -> Path:
         """Write report.json; returns its path."""
-        raise NotImplementedError
+        from .exports import writeJson
+
+        return writeJson(self.result, folder)
 
     def exportAll(self, folder: Path) -> Path:
-        """Write segmentation, maps, table and report; returns the folder."""
-        raise NotImplementedError
+        """Write segmentation, maps, table and report, all or nothing; returns the folder."""
+        from .exports import writeAll
+
+        return writeAll(self.result, folder)
 
     # ---- helpers
 
@@ -264,7 +274,7 @@ class SegmentationLogic(ScriptedLoadableModuleLogic):
         if name := self._missingInput():
             return ErrorEvent(_("{name} was removed from the scene, so the result was dropped.").format(name=name), 2)
         try:
-            nodes = show_result(event.result, next(iter(self._inputs.values())), self._names())
+            nodes = show_result(event.result, next(iter(self._inputs.values())), self.names())
         except DeepVolumetryError as error:
             return ErrorEvent(str(error), error.exit_code)
         except Exception as error:
@@ -284,11 +294,6 @@ class SegmentationLogic(ScriptedLoadableModuleLogic):
         self.prepare()
         self._measured = self.measureAgain(self._measured, changed, reviewed, parameters)
         result.measurements = list(self._measured.measurements)
+        result.extras["notes"] = list(self._measured.notes)
         if self.inputNode is not None:
-            update_measurements(result.measurements, result, self.inputNode, self._names())
-
-    def _names(self) -> dict[str, str]:
-        from ..modules import find
-
-        return getattr(find(self.module).submodule("segments"), "TOTALS", {})
-
+            update_measurements(result.measurements, result, self.inputNode, self.names())
