@@ -41,9 +41,7 @@ def read_manifest(path: Path) -> dict[str, dict[str, str]]:
         document = json.loads(path.read_text(encoding="utf-8"))
         return {str(name): dict(entry["files"]) for name, entry in document["bundles"].items()}
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ModelError(
-            f"The checksums in {path.name} cannot be read, so no model is verified. Install the extension again."
-        ) from error
+        raise ModelError(f"The checksums in {path.name} cannot be read, so no model is verified. Install the extension again.") from error
 
 
 def write_manifest(path: Path, bundles: list[Path]) -> Path:

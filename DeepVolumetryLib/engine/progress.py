@@ -50,14 +50,20 @@ class RunProgress:
         self._cancelled = cancelled
         self._clock = clock
         self._began = clock()
+        self._unsteady = 0
+        self._skipped_fraction = 0.0
         self._reported = float("-inf")
         self._stack = [_Phase("", 0.0, 1.0, 0.0)]
 
     @contextmanager
-    def phase(self, name: str, share: float) -> Iterator[None]:
+    def phase(self, name: str, share: float, steady: bool = True) -> Iterator[None]:
         """A named part of the run that takes the given share (0-1) of the enclosing one, or of the whole.
 
-        An empty name groups the phases inside without being shown itself.
+        Args:
+            name: shown to the user; an empty one groups the phases inside without being shown itself.
+            share: clipped to what is left.
+            steady: False for a phase whose pace says nothing about the rest, such as loading a model: the time left is
+                unknown during it, and is estimated without it afterwards.
 
         Raises:
             Cancelled: if the user has cancelled.
@@ -68,6 +74,7 @@ class RunProgress:
         self._stack.append(inner)
         self.phase_name = inner.name or self.phase_name
         began, inner_before = self._clock(), sum(self.seconds.values())
+        self._unsteady += not steady
         try:
             if name:
                 self._tell(inner.start, force=True)
@@ -75,6 +82,10 @@ class RunProgress:
             self._tell(inner.end)
             outer.reached = inner.end
         finally:
+            self._unsteady -= not steady
+            if not steady:
+                self._began += self._clock() - began
+                self._skipped_fraction += inner.end - inner.start
             if name:
                 spent = self._clock() - began - (sum(self.seconds.values()) - inner_before)
                 self.seconds[name] = self.seconds.get(name, 0.0) + spent
@@ -95,9 +106,10 @@ class RunProgress:
     def remaining_s(self) -> float | None:
         """Seconds left if the rest goes as the run went so far; None while that would be a guess."""
         elapsed = self._clock() - self._began
-        if elapsed < _MIN_ELAPSED_S or self.fraction < _MIN_FRACTION:
+        done = self.fraction - self._skipped_fraction
+        if self._unsteady or elapsed < _MIN_ELAPSED_S or done < _MIN_FRACTION:
             return None
-        return elapsed * (1 - self.fraction) / self.fraction
+        return elapsed * (1 - self.fraction) / done
 
     def _tell(self, reached: float, force: bool = False) -> None:
         if self._cancelled is not None and self._cancelled():

@@ -83,7 +83,7 @@ class Session:
             self._loaded.move_to_end(key)
             return self._loaded[key], {"import": 0.0, "load": 0.0}
         began = time.perf_counter()
-        with progress.phase("Loading the model", share=_COLD_SHARE):
+        with progress.phase("Loading the model", share=_COLD_SHARE, steady=False):
             library = entry.submodule("pipeline")
             imported = time.perf_counter()
             progress.update(0.5)

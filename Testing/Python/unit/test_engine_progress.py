@@ -79,6 +79,20 @@ def test_the_time_left_is_unknown_at_first_and_then_follows_from_the_pace():
         assert progress.remaining_s == pytest.approx(30)
 
 
+def test_loading_says_nothing_about_the_time_left():
+    clock, reports = Clock(), []
+    progress = RunProgress(lambda *report: reports.append(report), clock=clock)
+    with progress.phase("Load", share=0.2, steady=False):
+        clock.now = 60
+        progress.update(0.5)
+    with progress.phase("Find", share=0.8):
+        assert progress.remaining_s is None
+        clock.now += 10
+        progress.update(0.25)
+        assert progress.remaining_s == pytest.approx(30)
+    assert [left for phase, fraction, left in reports if phase == "Load"] == [None] * 2
+
+
 def test_seconds_of_a_phase_leave_out_those_of_inner_phases():
     clock = Clock()
     progress = RunProgress(clock=clock)
