@@ -53,15 +53,18 @@ class Numbers:
         return self.counts[segment] * self.voxel_ml
 
     def interval(self, segment: str) -> Interval | None:
-        """Interval of a volume in mL, None where none can be stated."""
-        scale = self.conformal.scale(segment.split("_")[1], self.level)
+        """Interval of a volume in mL, None where none can be stated: a kidney that was not found is no measured 0 mL."""
+        side, target = segment.split("_")
+        scale = self.conformal.scale(target, self.level)
         stake = self.stakes.get(segment)
-        return None if scale is None or stake is None else scaled_interval(self.volume(segment), stake, scale)
+        if scale is None or stake is None or not self.found(side):
+            return None
+        return scaled_interval(self.volume(segment), stake, scale)
 
     def total(self, target: str) -> tuple[float, Interval | None]:
-        """Volume of both sides and its interval; errors of both sides are taken to go the same way."""
+        """Volume of the sides that were found and its interval; errors of both sides are taken to go the same way."""
         value = sum(self.volume(key(side, target)) for side in SIDES)
-        ends = [self.interval(key(side, target)) for side in SIDES]
+        ends = [self.interval(key(side, target)) for side in SIDES if self.found(side)] or [None]
         low, high = (sum(end[i] for end in ends if end is not None) for i in (0, 1))
         return value, None if None in ends else (low, high)
 
@@ -77,6 +80,8 @@ def rows_of(numbers: Numbers, parameters: Parameters) -> list[Measurement]:
     rows = []
     for side in SIDES:
         rows += _organ_rows(side, numbers, parameters)
+        if not numbers.found(side):
+            continue
         rows += _share_rows(side, numbers)
         if bsa:
             rows += [_indexed(key(side, target), numbers, bsa, parameters) for target in ("kidney", "parenchyma")]
@@ -110,7 +115,7 @@ def warnings_of(numbers: Numbers, parameters: Parameters) -> list[str]:
     for side in found:
         if numbers.cut_off[side]:
             sentences.append(f"The {side} kidney reaches the edge of the image; its volumes are lower bounds.")
-    without = [t for t in TARGETS if any(numbers.interval(key(side, t)) is None for side in SIDES)]
+    without = [t for t in TARGETS if any(numbers.interval(key(side, t)) is None for side in found)]
     if without:
         sentences.append(f"No interval is stated for {_listed(without)}: the model carries too few calibration cases for it.")
     if parameters.creatinine_mg_dl is not None and _gfr(parameters) is None:
@@ -123,7 +128,7 @@ def notes_of(numbers: Numbers, parameters: Parameters) -> list[str]:
     sentences = [
         f"{target.capitalize()}: {numbers.conformal.entries[target].sentence}."
         for target in TARGETS
-        if numbers.interval(key("left", target)) is not None
+        if any(numbers.interval(key(side, target)) is not None for side in SIDES)
     ]
     if any(numbers.found(side) for side in SIDES):
         sentences.append(function.EQUAL_FUNCTION)
@@ -138,11 +143,15 @@ def notes_of(numbers: Numbers, parameters: Parameters) -> list[str]:
 
 
 def _organ_rows(side: str, numbers: Numbers, parameters: Parameters) -> list[Measurement]:
+    if not numbers.found(side):
+        drawn = [key(side, target) for target in TARGETS if numbers.counts[key(side, target)]]
+        missing = _row(key(side, "kidney"), "Volume", 0.0, "mL", verdict="not found")
+        return [missing, *(_row(segment, "Volume", numbers.volume(segment), "mL") for segment in drawn)]
     rows = []
     for target in TARGETS:
         segment = key(side, target)
         verdict = ""
-        if target == "parenchyma" and numbers.found(side):
+        if target == "parenchyma":
             verdict = references.parenchyma_verdict(numbers.volume(segment), side, parameters.sex, parameters.age)
         rows.append(_row(segment, "Volume", numbers.volume(segment), "mL", numbers.interval(segment), numbers.level, verdict))
     adult = parameters.age is None or parameters.age >= 18

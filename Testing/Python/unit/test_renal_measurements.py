@@ -169,7 +169,26 @@ def test_a_solitary_kidney_gives_a_warning_and_still_a_volume(a_study, a_table):
     assert measured.warnings == ["Only the right kidney was found. If the left one is in the image, add it by hand."]
     rows = table_of(measured)
     assert rows["right_parenchyma", "Split function"].value == 100
-    assert math.isnan(rows["left_kidney", "Length"].value)
+    missing = rows["left_kidney", "Volume"]
+    assert (missing.value, missing.low, missing.verdict) == (0, None, "not found")
+    assert ("left_kidney", "Length") not in rows
+    total, right = rows["total_kidney", "Volume"], rows["right_kidney", "Volume"]
+    assert (total.value, total.low, total.high) == (right.value, right.low, right.high)
+
+
+def test_a_kidney_that_was_missed_and_drawn_by_hand_is_measured(a_study, a_table):
+    masks, probability, image = a_study
+    drawn = masks["left_kidney"].copy()
+    for segment in masks:
+        if segment.startswith("left"):
+            masks[segment][:] = False
+    first = measure_kidneys(masks, image, PATIENT, probability, conformal=a_table)
+    masks["left_kidney"] = drawn
+    again = remeasure(masks, image, first)
+    assert again.warnings == []
+    row = table_of(again)["left_kidney", "Volume"]
+    assert row.value == pytest.approx(drawn.sum() * 0.027)
+    assert (row.low, row.high) == (row.value, row.value)
 
 
 def test_no_kidney_is_said_plainly():
