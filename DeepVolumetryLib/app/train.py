@@ -16,7 +16,7 @@ from .segment import MODULE
 
 def train(
     module: str = MODULE,
-    config: Path = typer.Option(..., "--config", help="Settings as JSON; see docs/training.md.", show_default=False),
+    config: Path = typer.Option(..., "--config", help="Settings as JSON; see docs/cli.md.", show_default=False),
     out: Path = typer.Option(..., "--out", "-o", help="Folder for checkpoint and log.", show_default=False),
     resume: bool = typer.Option(False, "--resume", help="Go on from the checkpoint in --out."),
     minutes: float = typer.Option(10.0, min=0.0, help="How long this slice may take."),

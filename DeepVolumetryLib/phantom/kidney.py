@@ -1,7 +1,7 @@
 """A single kidney as an implicit shape: bean, sinus with calyces, tumors and cysts, with volumes to any precision.
 
 Local frame in mm: u along the long axis (upper pole positive), v toward the hilum, w across. Typical lengths
-(9.5-12.5 cm) and volumes are those of adults in CT and MR studies, see docs/phantoms.md.
+(9.5-12.5 cm) and volumes are those of adults in CT and MR studies.
 """
 
 from __future__ import annotations
