@@ -14,7 +14,7 @@ from ..image import Image
 from .itk import image_from_itk, make_image, open_with_itk
 
 _TYPES = {2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 768: "u4", 1024: "i8", 1280: "u8"}
-_SHEAR = 1e-4
+_SHEAR = 1e-5  # cosine; header fields are float32, and ITK refuses from somewhat above
 # Where a header holds what, and as which type.
 _VERSION_1 = {"dim": (40, "i2"), "type": (70, "i2"), "offset": (108, "f4"), "scale": (112, "f4"), "code": (254, "i2"), "rows": (280, "f4")}
 _VERSION_2 = {"dim": (16, "i8"), "type": (12, "i2"), "offset": (168, "i8"), "scale": (176, "f8"), "code": (348, "i4"), "rows": (400, "f8")}

@@ -57,7 +57,7 @@ def in_layers(masks: Sequence[NDArray], shape: tuple[int, int, int]) -> tuple[li
         Label maps (K, J, I), at least one, and each mask's (layer, label value).
     """
     layers: list[NDArray[np.uint8]] = []
-    places = []
+    places: list[tuple[int, int]] = []
     for mask in masks:
         mask = np.asarray(mask, bool)
         layer = next((n for n, labels in enumerate(layers) if not labels[mask].any()), len(layers))

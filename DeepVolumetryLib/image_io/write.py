@@ -88,7 +88,18 @@ def write_volume(path: str | os.PathLike, image: Image) -> None:
     write_nrrd(path, image.with_voxels(voxels.astype(np.uint8) if voxels.dtype == bool else voxels))
 
 
-_NRRD_TYPES = {"u1": "uint8", "i1": "int8", "u2": "uint16", "i2": "int16", "u4": "uint32", "i4": "int32", "f4": "float", "f8": "double"}
+_NRRD_TYPES = {
+    "u1": "uint8",
+    "i1": "int8",
+    "u2": "uint16",
+    "i2": "int16",
+    "u4": "uint32",
+    "i4": "int32",
+    "u8": "uint64",
+    "i8": "int64",
+    "f4": "float",
+    "f8": "double",
+}
 
 
 def write_nrrd(path: str | os.PathLike, image: Image, fields: Mapping[str, str] | None = None) -> None:
@@ -99,7 +110,8 @@ def write_nrrd(path: str | os.PathLike, image: Image, fields: Mapping[str, str] 
     layered = image.voxels.ndim == 4
     voxels = np.moveaxis(image.voxels, 0, -1) if layered else image.voxels
     lps = LPS_FROM_RAS @ image.ijk_to_ras
-    sizes, directions, kinds = image.size, [_vector(lps[:3, axis]) for axis in range(3)], ["domain"] * 3
+    sizes: tuple[int, ...] = image.size
+    directions, kinds = [_vector(lps[:3, axis]) for axis in range(3)], ["domain"] * 3
     if layered:
         sizes, directions, kinds = (voxels.shape[-1], *sizes), ["none", *directions], ["list", *kinds]
     header = [
