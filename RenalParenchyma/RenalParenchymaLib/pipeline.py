@@ -100,8 +100,12 @@ class RenalPipeline:
             inside = tuple(map(slice, low, high))
             for target in TARGETS:
                 uncertainty[target][inside] = entropy_map(assembled.probability[target][inside])
-        regions = rank_regions([region for target in _REVIEWED for region in review_regions(assembled.probability[target], uncertainty[target], image, target)])
-        volumes = {key(side, target): kidney.member_ml[:, n].tolist() for side, kidney in refined.items() for n, target in enumerate(TARGETS)}
+        regions = rank_regions(
+            [region for target in _REVIEWED for region in review_regions(assembled.probability[target], uncertainty[target], image, target)]
+        )
+        volumes = {
+            key(side, target): kidney.member_ml[:, n].tolist() for side, kidney in refined.items() for n, target in enumerate(TARGETS)
+        }
         measured = measure_kidneys(assembled.masks, image, parameters, assembled.probability, volumes, self.conformal)
         provenance = Provenance(
             module="renal",
@@ -124,7 +128,7 @@ class RenalPipeline:
             regions,
             provenance,
             [*chosen.warnings, *measured.warnings],
-            {"notes": measured.notes, "member_volumes_ml": volumes},
+            {"notes": measured.notes, "member_volumes_ml": volumes, "conformal": self.conformal.to_dict()},
         )
 
 
