@@ -58,7 +58,7 @@ def _create_display(node: Any) -> None:
     display.SetAndObserveColorNodeID(_color_table().GetID())
     node.SetAndObserveDisplayNodeID(display.GetID())
     set_visible_from(node, _VISIBLE_FROM)
-    legend = slicer.vtkSlicerColorLogic.AddDefaultColorLegendDisplayNode(node)
+    legend = slicer.modules.colors.logic().AddDefaultColorLegendDisplayNode(node)
     legend.SetTitleText("Uncertainty")
     legend.SetLabelFormat("%.0f")
     legend.SetMaxNumberOfColors(256)
