@@ -1,0 +1,69 @@
+"""Calibrate the volume intervals of RenalParenchyma on studies with known truth (fold 3) and store them in the bundle.
+
+    python Testing/Benchmarks/renal_calibrate.py --studies studies3 --bundle RenalParenchyma/Resources/Models/renal_kidney_parenchyma
+
+``--studies`` is a folder made by renal_studies.py. Each kidney is one calibration case; the residuals go to
+configs/inference.json, where the pipeline reads them. Coverage is then measured on other patients by ``deepvolumetry evaluate``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from DeepVolumetryLib.engine.progress import RunProgress
+from DeepVolumetryLib.image import Image
+from DeepVolumetryLib.image_io import read_image
+from DeepVolumetryLib.uncertainty.conformal import ConformalEntry, ConformalTable
+from RenalParenchymaLib.labels import CYST, PARENCHYMA, TUMOR
+from RenalParenchymaLib.measurements import calibration_residuals, measure_kidneys
+from RenalParenchymaLib.parameters import Parameters
+from RenalParenchymaLib.pipeline import create
+from RenalParenchymaLib.segments import TARGETS, key
+
+
+def true_volumes(truth: Image) -> dict[str, float]:
+    """Segment key -> mL. Studies are made with the spine at R = 0, so that the sign of R is the side."""
+    r = (truth.ijk_to_ras[0, 0] * np.arange(truth.size[0]) + truth.ijk_to_ras[0, 3])[None, None, :]
+    volumes = {}
+    for side, here in (("left", r < 0), ("right", r >= 0)):
+        mine = np.where(here, truth.voxels, 0)
+        parts = {"kidney": mine > 0, "parenchyma": mine == PARENCHYMA, "tumor": mine == TUMOR, "cyst": mine == CYST}
+        volumes.update({key(side, target): float(np.count_nonzero(mask)) * truth.voxel_ml for target, mask in parts.items()})
+    return volumes
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--studies", type=Path, required=True)
+    parser.add_argument("--bundle", type=Path, required=True)
+    options = parser.parse_args()
+    torch.set_num_threads(2)
+    pipeline = create(options.bundle, "cpu")
+    residuals: dict[str, list[float]] = {target: [] for target in TARGETS}
+    with (options.studies / "cases.csv").open(encoding="utf-8") as stream:
+        rows = list(csv.DictReader(stream))
+    for row in rows:
+        image, truth = read_image(options.studies / row["volume"]), read_image(options.studies / row["reference"])
+        result = pipeline.run({"volume": image}, Parameters(), RunProgress())
+        measured = measure_kidneys(result.segments, result.image, Parameters(), result.probability, result.extras["member_volumes_ml"])
+        found = calibration_residuals(measured, true_volumes(truth))
+        for target, values in found.items():
+            residuals[target] += values
+        print(row["case"], {target: [round(value, 2) for value in values] for target, values in found.items()}, flush=True)
+    path = options.bundle / "configs" / "inference.json"
+    inference = json.loads(path.read_text(encoding="utf-8"))
+    table = ConformalTable({target: ConformalEntry.from_residuals(values) for target, values in residuals.items() if values})
+    inference["conformal"] = table.to_dict()
+    path.write_text(json.dumps(inference, indent=2) + "\n", encoding="utf-8")
+    for target, entry in table.entries.items():
+        print(target, f"{len(entry.residuals)} kidneys, scale {entry.scale():.2f}: {entry.sentence}")
+
+
+if __name__ == "__main__":
+    main()
