@@ -162,4 +162,3 @@ def union(a: Box, b: Box) -> Box:
         return b if a == EMPTY else a
     k, j, i = (slice(min(p.start, q.start), max(p.stop, q.stop)) for p, q in zip(a, b, strict=True))
     return k, j, i
-

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from ..measure.measurement import Measurement
 
 SIDES = {"left": "left", "right": "right", "total": "total", "both": "total"}
+NO_BREAK_SPACE, WORD_JOINER = "\u00a0", "\u2060"
 UNITS = {"1": "", "mL/m2": "mL/m²", "mL/min/{1.73_m2}": "mL/min/1.73 m²", "mL/{1.73_m2}": "mL/1.73 m²", "kg/m2": "kg/m²", "m2": "m²"}
 
 
@@ -26,7 +27,7 @@ class Row:
     @property
     def title(self) -> str:
         """What the row is called inside its group: "Volume (mL)"."""
-        unit = UNITS.get(self.unit, self.unit)
+        unit = UNITS.get(self.unit, self.unit).replace(" ", NO_BREAK_SPACE).replace("/", "/" + WORD_JOINER)
         return f"{self.name} ({unit})" if unit else self.name
 
 
@@ -77,9 +78,11 @@ def cell(measurement: Measurement) -> str:
     return f"{number(measurement.value)} ({span})" if span else number(measurement.value)
 
 
-def verdicts(measurements: Iterable[Measurement]) -> list[str]:
-    """What the reference values say, each with what it is about: "Right kidney, length: within the usual …"."""
-    return [f"{_subject(m)}: {m.verdict}" for m in measurements if m.verdict]
+def verdicts(measurements: Iterable[Measurement]) -> list[tuple[str, str]]:
+    """What the reference values say, in the order of the table: ("Right kidney, length", "within the usual …")."""
+    table = rows(measurements)
+    cells = (row.cells[side] for row in table for side in columns(table) if side in row.cells)
+    return [(_subject(measurement), measurement.verdict) for measurement in cells if measurement.verdict]
 
 
 def as_text(measurements: Iterable[Measurement]) -> str:
@@ -90,8 +93,9 @@ def as_text(measurements: Iterable[Measurement]) -> str:
     lines = ["\t".join(["", *(side.capitalize() for side in sides)])]
     for row in table:
         cells = (cell(row.cells[side]) if side in row.cells else "" for side in sides)
-        lines.append("\t".join([f"{row.structure.capitalize()}: {row.title}", *cells]))
-    return "\n".join([*lines, *verdicts(measurements)])
+        title = row.title.replace(WORD_JOINER, "").replace(NO_BREAK_SPACE, " ")
+        lines.append("\t".join([f"{row.structure.capitalize()}: {title}", *cells]))
+    return "\n".join([*lines, *(f"{subject}: {verdict}" for subject, verdict in verdicts(measurements))])
 
 
 def _subject(measurement: Measurement) -> str:

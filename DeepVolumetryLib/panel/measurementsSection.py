@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 from typing import TYPE_CHECKING
 
 import qt
@@ -15,7 +16,7 @@ from .message import Message
 if TYPE_CHECKING:
     from ..measure.measurement import Measurement
 
-VALUE_ROWS_FRAME = 4
+FRAME, PADDING = 4, 4
 
 
 class MeasurementsSection:
@@ -36,7 +37,8 @@ class MeasurementsSection:
         hasResult = bool(measurements)
         self._fillTable()
         verdicts = measurementTable.verdicts(measurements)
-        self.ui.verdictLabel.setText("\n".join(f"• {verdict}" for verdict in verdicts))
+        lines = (f"<b>{escape(subject)}:</b> {escape(verdict)}" for subject, verdict in verdicts)
+        self.ui.verdictLabel.setText("".join(f"<p style='margin: 3px 0'>{line}</p>" for line in lines))
         self.ui.verdictLabel.setVisible(bool(verdicts))
         self.ui.notesLabel.setText("\n".join(f"• {note}" for note in notes))
         self.ui.notesCollapsibleButton.setVisible(hasResult and bool(notes))
@@ -77,8 +79,10 @@ class MeasurementsSection:
         for column in range(len(sides) + 1):
             header.setSectionResizeMode(column, qt.QHeaderView.ResizeToContents if column else qt.QHeaderView.Stretch)
         table.resizeRowsToContents()
+        for index in range(len(lines)):
+            table.setRowHeight(index, table.rowHeight(index) + PADDING)
         height = sum(table.rowHeight(index) for index in range(len(lines)))
-        table.setFixedHeight(height + header.sizeHint.height() + VALUE_ROWS_FRAME)
+        table.setFixedHeight(height + header.sizeHint.height() + FRAME)
 
     def _fillHeading(self, index: int, structure: str) -> None:
         item = qt.QTableWidgetItem(structure.capitalize())
@@ -92,11 +96,18 @@ class MeasurementsSection:
         self.ui.measurementsTable.setItem(index, 0, qt.QTableWidgetItem(row.title))
         for column, side in enumerate(sides, 1):
             measurement = row.cells.get(side)
-            item = qt.QTableWidgetItem(measurementTable.cell(measurement) if measurement else "")
+            item = qt.QTableWidgetItem(self._cellText(measurement))
             item.setTextAlignment(int(qt.Qt.AlignVCenter) | int(qt.Qt.AlignRight))
             if measurement and measurement.verdict:
                 item.setToolTip(measurement.verdict)
             self.ui.measurementsTable.setItem(index, column, item)
+
+    def _cellText(self, measurement: Measurement | None) -> str:
+        """The interval below its value: side by side they leave no room for the names in a narrow panel."""
+        if measurement is None:
+            return ""
+        span = measurementTable.interval(measurement)
+        return measurementTable.number(measurement.value) + (f"\n({span})" if span else "")
 
     def _onCopy(self) -> None:
         slicer.app.clipboard().setText(measurementTable.as_text(self._measurements))

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import qt
 import slicer
+import vtk
 from slicer.i18n import tr as _
 from slicer.ScriptedLoadableModule import ScriptedLoadableModuleWidget
 from slicer.util import VTKObservationMixin
@@ -198,6 +199,20 @@ class VolumetryWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.measurementsSection.show(result.measurements if result else (), self.logic.notes())
         self.exportSection.refresh(result is not None)
 
+    def _onParametersChanged(self, caller, event) -> None:
+        """Facts about the patient may be given after the run: verdicts and indexed values follow."""
+        parameters = self.logic.parameters(self._parameterNode)
+        if parameters == self._shownParameters:
+            return
+        self._shownParameters = parameters
+        try:
+            self.logic.setParameters(parameters)
+        except DeepVolumetryError as error:
+            self.inputsSection.message.warning(str(error))
+        else:
+            self.inputsSection.refresh()
+            self._refreshMeasurements()
+
     def _onReviewed(self, index: int) -> None:
         self.logic.setReviewed(index)
         self._refreshAfterCorrection()
@@ -240,11 +255,14 @@ class VolumetryWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._disconnectParameterNode()
         self._parameterNode = self.logic.getParameterNode()
         self._guiTag = self._parameterNode.connectGui(self.ui)
+        self._shownParameters = self.logic.parameters(self._parameterNode)
+        self.addObserver(self._parameterNode.parameterNode, vtk.vtkCommand.ModifiedEvent, self._onParametersChanged)
         self.inputsSection.preselect()
         self._refreshReady()
 
     def _disconnectParameterNode(self) -> None:
         if self._parameterNode and self._guiTag is not None:
+            self.removeObservers(self._onParametersChanged)
             self._parameterNode.disconnectGui(self._guiTag)
         self._parameterNode = self._guiTag = None
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ..uncertainty.regions import ReviewRegion
 
 COLUMNS = 4
+ROW_HEIGHT = 24
 
 
 class ReviewSection:
@@ -112,6 +113,7 @@ class ReviewSection:
         table.setColumnCount(COLUMNS)
         table.setHorizontalHeaderLabels([_("#"), _("Structure"), _("At stake"), _("Reviewed")])
         table.verticalHeader().setVisible(False)
+        table.verticalHeader().setDefaultSectionSize(ROW_HEIGHT)
         header = table.horizontalHeader()
         header.setHighlightSections(False)
         for column, mode in enumerate(["ResizeToContents", "Stretch", "ResizeToContents", "ResizeToContents"]):

@@ -25,7 +25,11 @@ def make(folder: Path) -> modules.ModuleEntry:
     """Lay the toy out in a folder as a module is laid out; returns its entry."""
     shutil.copytree(HERE / "ToyRenalLib", folder / "ToyRenalLib", ignore=shutil.ignore_patterns("__pycache__"))
     bundle = folder / "Resources" / "Models" / "toy_kidneys"
-    for name, text in {"configs/metadata.json": json.dumps(METADATA), "models/model.safetensors": "weights", "LICENSE": "Apache-2.0"}.items():
+    for name, text in {
+        "configs/metadata.json": json.dumps(METADATA),
+        "models/model.safetensors": "weights",
+        "LICENSE": "Apache-2.0",
+    }.items():
         (bundle / name).parent.mkdir(parents=True, exist_ok=True)
         (bundle / name).write_text(text, encoding="utf-8")
     (folder / "Resources" / "RenalParenchyma").mkdir()
