@@ -27,7 +27,9 @@ def acquire(tissue: Tensor, contrast: Contrast, spacing: float, rng: np.random.G
     extent = max(shape) * spacing
     index = tissue.reshape(-1).to(torch.int32)
     mean, texture = (torch.from_numpy(values).float().index_select(0, index).reshape(shape) for values in (contrast.mean, contrast.texture))
-    image = mean + texture * (0.6 * smooth_noise(shape, extent, rng.uniform(4, 9), rng) + 0.5 * torch.from_numpy(rng.standard_normal(shape, dtype=np.float32)))
+    image = mean + texture * (
+        0.6 * smooth_noise(shape, extent, rng.uniform(4, 9), rng) + 0.5 * torch.from_numpy(rng.standard_normal(shape, dtype=np.float32))
+    )
     image = _blur(image, rng.uniform(0.25, 0.75))
     if contrast.modality == "T2" and rng.random() < 0.4:
         # Fat saturation fails where the field is not homogeneous: at the shoulders, the hips, below the diaphragm.
@@ -54,7 +56,7 @@ def thick_slices(image: Tensor, spacing: float, rng: np.random.Generator) -> Ten
     thickness = rng.uniform(1.5, 7.0) / spacing
     if thickness < 1.3:
         return image
-    count = max(2, int(round(image.shape[axis] / thickness)))
+    count = max(2, round(image.shape[axis] / thickness))
     size = list(image.shape)
     size[axis] = count
     slices = functional.interpolate(image[None, None], size=size, mode="area")

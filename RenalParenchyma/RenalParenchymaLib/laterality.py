@@ -62,12 +62,16 @@ def assign_sides(candidates: list[Candidate], midline_r: Callable[[float], float
     if not candidates:
         return Chosen({}, warnings=["No kidney was found. Check that the scan covers the kidneys, or outline them under Correct."])
     largest = candidates[0].volume_ml
-    kept = [n for n, c in enumerate(candidates, 1) if c.volume_ml >= _SHARE_OF_LARGER * largest or (c.volume_ml > 30 and c.confidence > 0.8)]
+    kept = [
+        n for n, c in enumerate(candidates, 1) if c.volume_ml >= _SHARE_OF_LARGER * largest or (c.volume_ml > 30 and c.confidence > 0.8)
+    ]
     first = candidates[0]
     middle = midline_r(float(first.center_ras[2]))
     reach = first.high_ras[0] - middle, middle - first.low_ras[0]
     if min(reach) > 35 and not any(_beside(candidates[n - 1], midline_r) > 25 for n in kept[1:]):
-        return Chosen({"left": 1, "right": 1}, True, ["The kidneys are fused (horseshoe kidney?). They are divided at the spine; check both sides."])
+        return Chosen(
+            {"left": 1, "right": 1}, True, ["The kidneys are fused (horseshoe kidney?). They are divided at the spine; check both sides."]
+        )
     sides: dict[str, int] = {}
     for number in kept:
         candidate = candidates[number - 1]
@@ -79,7 +83,9 @@ def assign_sides(candidates: list[Candidate], midline_r: Callable[[float], float
         (only,) = sides
         other = "left" if only == "right" else "right"
         sides[other] = crossed[0]
-        warnings.append(f"Both kidneys lie on the patient's {only} (crossed ectopia or a transplant?). The smaller one is listed as {other}.")
+        warnings.append(
+            f"Both kidneys lie on the patient's {only} (crossed ectopia or a transplant?). The smaller one is listed as {other}."
+        )
     return Chosen(sides, False, warnings + _remarks(candidates, sides))
 
 
@@ -108,5 +114,7 @@ def _remarks(candidates: list[Candidate], sides: dict[str, int]) -> list[str]:
     others = [candidate for number, candidate in enumerate(candidates, 1) if number not in sides.values()]
     for candidate in others[:3]:
         r, a, s = candidate.center_ras
-        remarks.append(f"Another place looks like kidney ({candidate.volume_ml:.0f} mL at R {r:.0f}, A {a:.0f}, S {s:.0f} mm) and was left out.")
+        remarks.append(
+            f"Another place looks like kidney ({candidate.volume_ml:.0f} mL at R {r:.0f}, A {a:.0f}, S {s:.0f} mm) and was left out."
+        )
     return remarks

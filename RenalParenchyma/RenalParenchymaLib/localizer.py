@@ -100,7 +100,7 @@ def _body(whole: Sampled, modality: str) -> Sampled:
 
 
 def _candidates(kidney: NDArray[np.float32], seen: Sampled) -> tuple[NDArray[np.int32], list[Candidate]]:
-    labels, count = ndimage.label(kidney > _THRESHOLD)
+    labels, _count = ndimage.label(kidney > _THRESHOLD)
     components = np.zeros(kidney.shape, np.int32)
     grid = seen.image
     found = []

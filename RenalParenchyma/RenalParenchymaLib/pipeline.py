@@ -64,14 +64,14 @@ class RenalPipeline:
         if not image.modality:
             image = replace(image, modality=likely_modality(image.voxels))
         seconds = {"load": self.load_seconds, "preprocess": time.monotonic() - started}
-        with progress.phase("Finding the kidneys", share=0.25), _timed(seconds, "localize"):
+        with progress.phase("Finding the kidneys", share=0.25), _Timed(seconds, "localize"):
             located = self.localizer.find(image)
             chosen = assign_sides(located.candidates, partial(_midline_at, located))
-        with progress.phase("Segmenting parenchyma", share=0.6), _timed(seconds, "refine"):
+        with progress.phase("Segmenting parenchyma", share=0.6), _Timed(seconds, "refine"):
             refined = self._refine(image, located, chosen, parameters, progress)
-        with progress.phase("Putting the kidneys together", share=0.05), _timed(seconds, "assemble"):
+        with progress.phase("Putting the kidneys together", share=0.05), _Timed(seconds, "assemble"):
             assembled = assemble(image, refined)
-        with progress.phase("Measuring", share=0.1), _timed(seconds, "postprocess"):
+        with progress.phase("Measuring", share=0.1), _Timed(seconds, "postprocess"):
             result = self._result(image, chosen, refined, assembled, parameters)
         seconds["inference"] = seconds["localize"] + seconds["refine"]
         seconds["total"] = time.monotonic() - started
@@ -170,7 +170,7 @@ def _owned(located: Located, number: int, side: str, grid: Image) -> NDArray[np.
     return territory
 
 
-class _timed:
+class _Timed:
     """Adds the seconds spent inside to a dictionary."""
 
     def __init__(self, seconds: dict[str, float], name: str) -> None:

@@ -50,7 +50,14 @@ def members(count: int, seed: int) -> list[Member]:
     fixed = [Member(), Member(mirrored=True)]
     while len(fixed) < count:
         number = len(fixed)
-        fixed.append(Member(bool(number % 2), float(np.exp(rng.uniform(-0.2, 0.2))), float(np.exp(rng.uniform(-0.25, 0.25))), float(rng.choice((0.92, 1.0, 1.08)))))
+        fixed.append(
+            Member(
+                bool(number % 2),
+                float(np.exp(rng.uniform(-0.2, 0.2))),
+                float(np.exp(rng.uniform(-0.25, 0.25))),
+                float(rng.choice((0.92, 1.0, 1.08))),
+            )
+        )
     return fixed[:count]
 
 
@@ -81,7 +88,13 @@ class Refiner:
         self.network, self.device = network, device
 
     def segment(
-        self, image: Image, low_ras: NDArray, high_ras: NDArray, owned: Callable[[Image], NDArray[np.bool_]], ways: list[Member], step: Callable[[], None]
+        self,
+        image: Image,
+        low_ras: NDArray,
+        high_ras: NDArray,
+        owned: Callable[[Image], NDArray[np.bool_]],
+        ways: list[Member],
+        step: Callable[[], None],
     ) -> Refined:
         """Segment one kidney.
 
@@ -114,7 +127,7 @@ class Refiner:
             scaled = ((volume - low) / max(high - low, 1e-6)).pow(way.bend) * (high - low) + low
             volume = scaled * way.gain
         if way.zoom != 1.0:
-            size = [max(STRIDE, int(round(n * way.zoom))) for n in shape]
+            size = [max(STRIDE, round(n * way.zoom)) for n in shape]
             volume = functional.interpolate(volume[None, None], size=size, mode="trilinear", align_corners=False)[0, 0]
         inner = volume.shape
         with inference(self.device):

@@ -20,10 +20,13 @@ from .training.pack import SPACING_MM, Kidney, Torso, add_sinus, kidneys_of, mak
 
 _EXTENT_MM = (252.0, 252.0, 372.0)  # S, A, R
 _ORIGIN_RAS = (-186.0, -126.0, -126.0)
+_MR_FULL_SCALE = 800.0
 MODALITIES = ("CT", "T2", "T1", "random")
 
 
-def synthesize_study(labels: Image, modality: str, seed: int = 0, context: Image | None = None, names: dict[int, str] | None = None) -> tuple[Image, Image]:
+def synthesize_study(
+    labels: Image, modality: str, seed: int = 0, context: Image | None = None, names: dict[int, str] | None = None
+) -> tuple[Image, Image]:
     """An image with exactly known kidneys.
 
     Args:
@@ -48,7 +51,7 @@ def synthesize(kidneys: list[Kidney], torso: Torso, modality: str, seed: int) ->
     """As ``synthesize_study``, from packed kidneys of one patient and a packed torso."""
     rng = np.random.default_rng([seed, MODALITIES.index(modality)])
     anatomy = Anatomy(kidneys, [torso])
-    shape = tuple(int(round(extent / SPACING_MM / 8)) * 8 for extent in _EXTENT_MM)
+    shape = tuple(round(extent / SPACING_MM / 8) * 8 for extent in _EXTENT_MM)
     composition = compose(anatomy, shape, SPACING_MM, rng, "both", variation=AS_IT_IS)  # type: ignore[arg-type]
     voxels = acquire(composition.tissue, draw(modality, rng), SPACING_MM, rng)
     step, axis = int(rng.integers(1, 4)), 1 if modality == "T2" and rng.random() < 0.7 else 0
@@ -61,7 +64,11 @@ def _kidneys(labels: Image) -> list[Kidney]:
         raise InputError("The label map has no kidney (1 parenchyma, 2 tumor, 3 cyst). Choose another file.")
     spacing = image.spacing
     if max(spacing) > 1.1 * min(spacing):
-        grid = Image.from_spacing(np.broadcast_to(np.uint8(0), tuple(int(round(n * s / min(spacing))) for n, s in zip(image.shape, spacing[::-1], strict=True))), (min(spacing),) * 3, image.ijk_to_ras[:3, 3])
+        grid = Image.from_spacing(
+            np.broadcast_to(np.uint8(0), tuple(round(n * s / min(spacing)) for n, s in zip(image.shape, spacing[::-1], strict=True))),
+            (min(spacing),) * 3,
+            image.ijk_to_ras[:3, 3],
+        )
         image = image.resampled(grid, order=0)
     found = kidneys_of("study", 0, add_sinus(image.voxels.astype(np.uint8), image.spacing[0]), image.spacing[0])
     if not found:
@@ -108,8 +115,12 @@ def _sliced(voxels: torch.Tensor, kidney: torch.Tensor, step: int, axis: int, mo
     spacing[2 - axis] *= step
     origin = np.array(_ORIGIN_RAS, float)
     origin[2 - axis] += SPACING_MM * (step - 1) / 2
-    array = image.numpy() if modality == "CT" else image.numpy() * np.float32(800 / max(float(image.quantile(0.99)) if image.numel() < 2**24 else float(np.percentile(image.numpy(), 99)), 1e-6))
+    array = image.numpy()
+    if modality != "CT":
+        array = array * np.float32(_MR_FULL_SCALE / max(float(np.percentile(array, 99)), 1e-6))
     truth = shares.argmax(0).to(torch.uint8).numpy()
     tag = "CT" if modality == "CT" else "MR"
-    study = Image.from_spacing(np.rint(array).clip(-3000, 30000).astype(np.int16), spacing, origin, modality=tag, name=f"synthesized {modality}")
+    study = Image.from_spacing(
+        np.rint(array).clip(-3000, 30000).astype(np.int16), spacing, origin, modality=tag, name=f"synthesized {modality}"
+    )
     return study, Image.from_spacing(truth, spacing, origin, name="truth")

@@ -122,7 +122,12 @@ def grid_points(shape: tuple[int, int, int], spacing: float) -> Tensor:
 
 
 def compose(
-    anatomy: Anatomy, shape: tuple[int, int, int], spacing: float, rng: np.random.Generator, center: str, jitter_mm: float = 15.0,
+    anatomy: Anatomy,
+    shape: tuple[int, int, int],
+    spacing: float,
+    rng: np.random.Generator,
+    center: str,
+    jitter_mm: float = 15.0,
     variation: Variation = Variation(),
 ) -> Composition:
     """A random anatomy on a patch.
@@ -176,7 +181,9 @@ def compose(
     return Composition(kidney, structure, tissue)
 
 
-def _fill_trunk(structure: Tensor, beyond: Tensor, inside: Tensor, shape: tuple[int, int, int], extent: float, rng: np.random.Generator) -> Tensor:
+def _fill_trunk(
+    structure: Tensor, beyond: Tensor, inside: Tensor, shape: tuple[int, int, int], extent: float, rng: np.random.Generator
+) -> Tensor:
     """Between the labeled structures lie fat, mesentery and vessels; around them the abdominal wall, fat and skin."""
     if not beyond.any():  # a torso that brings its own wall and skin
         return structure
@@ -195,7 +202,7 @@ def _fill_trunk(structure: Tensor, beyond: Tensor, inside: Tensor, shape: tuple[
 
 def _perirenal_fat(structure: Tensor, kidney: Tensor, spacing: float, rng: np.random.Generator) -> Tensor:
     """A rim of fat around the kidneys; none in a quarter of the draws, so that spleen and liver touch them."""
-    rim = int(round(rng.uniform(0, 9) / spacing)) if rng.random() < 0.7 else 0
+    rim = round(rng.uniform(0, 9) / spacing) if rng.random() < 0.7 else 0
     near = kidney > 0
     if rim:
         size = 2 * rim + 1
@@ -232,7 +239,7 @@ def _kidney_tissue(tissue: Tensor, kidney: Tensor, spacing: float, extent: float
     organ = kidney > 0
     if not organ.any():
         return
-    size = max(1, int(round(rng.uniform(4, 7) / spacing))) * 2 + 1
+    size = max(1, round(rng.uniform(4, 7) / spacing)) * 2 + 1
     depth = share_nearby(organ, size)
     fine = smooth_noise(shape, extent, 9, rng)
     parenchyma = kidney == PARENCHYMA

@@ -9,8 +9,9 @@ from typing import Any
 import torch
 
 from ..labels import LOCALIZER_CLASSES, REFINER_CLASSES
-from ..networks import LOCALIZER_MM, REFINER_MM, architecture
+from ..networks import LOCALIZER_MM, REFINER_MM, STRIDE, architecture
 
+_COPYRIGHT = "DeepVolumetry contributors; trained on KiTS23 label maps (CC BY-NC-SA 4.0) and TotalSegmentator label maps (CC BY 4.0)"
 _CLASSES = {"localizer": LOCALIZER_CLASSES, "refiner": REFINER_CLASSES}
 
 
@@ -58,7 +59,7 @@ def export(checkpoints: dict[str, Path], bundle: Path, manifest: Path, version: 
         "task": "Kidney, parenchyma, tumor and cyst segmentation on CT and fat-suppressed T2 MR",
         "description": "Two-step 3D U-Net trained on images synthesized from label maps",
         "authors": "DeepVolumetry contributors",
-        "copyright": "DeepVolumetry contributors; trained on KiTS23 label maps (CC BY-NC-SA 4.0) and TotalSegmentator label maps (CC BY 4.0)",
+        "copyright": _COPYRIGHT,
         "license": "CC BY-NC-SA 4.0",
         "monai_version": "1.6.1",
         "pytorch_version": "2.13.0",
@@ -74,11 +75,24 @@ def export(checkpoints: dict[str, Path], bundle: Path, manifest: Path, version: 
 
 
 def _data_format(name: str) -> dict[str, Any]:
-    classes = _CLASSES[name]
+    """What goes in and comes out, in the words of MONAI's bundle schema."""
+
+    def described(kind: str, layout: str, value_range: list[int], channels: tuple[str, ...]) -> dict[str, Any]:
+        return {
+            "type": kind,
+            "format": layout,
+            "num_channels": len(channels),
+            "spatial_shape": [f"{STRIDE}*n"] * 3,
+            "dtype": "float32",
+            "value_range": value_range,
+            "is_patch_data": True,
+            "channel_def": {str(number): channel for number, channel in enumerate(channels)},
+        }
+
     return {
-        "inputs": {"image": {"type": "image", "format": "hounsfield or magnitude", "num_channels": 1, "spatial_shape": ["16*n"] * 3, "dtype": "float32", "value_range": [-3, 8], "is_patch_data": True, "channel_def": {"0": "image"}}},
-        "outputs": {"pred": {"type": "image", "format": "segmentation", "num_channels": len(classes), "spatial_shape": ["16*n"] * 3, "dtype": "float32", "value_range": [0, 1], "is_patch_data": True, "channel_def": {str(n): c for n, c in enumerate(classes)}}},
-    }  # fmt: skip
+        "inputs": {"image": described("image", "hounsfield or magnitude", [-3, 8], ("image",))},
+        "outputs": {"pred": described("image", "segmentation", [0, 1], _CLASSES[name])},
+    }
 
 
 def _write(path: Path, content: dict[str, Any]) -> None:

@@ -58,7 +58,7 @@ def add_sinus(labels: np.ndarray, spacing: float) -> np.ndarray:
     result = labels.copy()
     sinus = closed & ~organ
     # A lesion bulging from the surface makes false pockets: only what touches parenchyma on many sides is sinus.
-    near = ndimage.uniform_filter((labels == PARENCHYMA).astype(np.float32), int(round(12 / spacing)))
+    near = ndimage.uniform_filter((labels == PARENCHYMA).astype(np.float32), round(12 / spacing))
     result[sinus & (near > 0.22)] = SINUS
     return result
 
@@ -139,7 +139,7 @@ def make_torso(name: str, labels: np.ndarray, spacing: float, names: dict[int, s
 
 def _outside_trunk(labels: np.ndarray, spacing: float) -> np.ndarray:
     """Distance in mm outside the hull of all structures, 0 inside; fat and wall are drawn outside of it."""
-    step = max(1, int(round(4.5 / spacing)))
+    step = max(1, round(4.5 / spacing))
     small = labels[::step, ::step, ::step] > 0
     coarse = spacing * step
     pad = int(np.ceil(40 / coarse)) + 2
@@ -150,7 +150,9 @@ def _outside_trunk(labels: np.ndarray, spacing: float) -> np.ndarray:
         hull[k] = ndimage.binary_fill_holes(ndimage.distance_transform_edt(dilated) > 40 / coarse)
     distance = ndimage.distance_transform_edt(~hull) * coarse
     distance = distance[:, pad:-pad, pad:-pad]
-    zoomed = ndimage.zoom(np.minimum(distance, 120).astype(np.float32), [n / m for n, m in zip(labels.shape, distance.shape, strict=True)], order=1)
+    zoomed = ndimage.zoom(
+        np.minimum(distance, 120).astype(np.float32), [n / m for n, m in zip(labels.shape, distance.shape, strict=True)], order=1
+    )
     return zoomed.astype(np.int8)
 
 
@@ -164,7 +166,10 @@ def read_torso(path: Path, names: dict[int, str]) -> Torso:
 
 def save_pack(path: Path, kidneys: list[Kidney], torsos: list[Torso]) -> None:
     """Write everything into one compressed .npz file."""
-    arrays: dict[str, Any] = {"kidney_info": np.array([(k.case, str(k.fold), k.side) for k in kidneys]), "torso_info": np.array([t.name for t in torsos])}
+    arrays: dict[str, Any] = {
+        "kidney_info": np.array([(k.case, str(k.fold), k.side) for k in kidneys]),
+        "torso_info": np.array([t.name for t in torsos]),
+    }
     for number, kidney in enumerate(kidneys):
         arrays[f"kidney_{number}"], arrays[f"center_{number}"] = kidney.labels, kidney.center
     for number, torso in enumerate(torsos):

@@ -18,7 +18,7 @@ from ..labels import KIDNEY, LIVER, SPINE, SPLEEN
 from ..networks import LOCALIZER_MM, REFINER_MM
 from .compose import Anatomy, Composition, compose
 
-_STRUCTURES = {LIVER: (44,), SPLEEN: (84,), SPINE: tuple(range(93, 118)) + (78, 83)}
+_STRUCTURES = {LIVER: (44,), SPLEEN: (84,), SPINE: (*range(93, 118), 78, 83)}
 
 
 @dataclass(frozen=True)
