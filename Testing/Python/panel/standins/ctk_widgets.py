@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from PySide6.QtCore import QRect, QSize, Qt
+from PySide6.QtCore import QEvent, QRect, QSize, Qt
 from PySide6.QtGui import QColor, QPainter, QPalette, QPixmap
 from PySide6.QtWidgets import (
     QAbstractButton,
@@ -27,28 +27,38 @@ from .strict import implements
 
 
 class _HidesContents:
-    """Hides the children when collapsed and shows those again that were not hidden by the module itself."""
+    """Hides the children while collapsed; what is shown or hidden meanwhile takes effect when it is opened, as in CTK."""
+
+    _collapsed = _forcing = False
 
     def _apply_collapsed(self, collapsed: bool) -> None:
         self._collapsed = collapsed
-        for child in self._content_widgets():
-            if collapsed and not child.isHidden():
-                child.setProperty("_hidden_by_parent", True)
-                child.hide()
-            elif not collapsed and child.property("_hidden_by_parent"):
-                child.setProperty("_hidden_by_parent", False)
-                child.show()
+        for child in self.children():
+            if isinstance(child, QWidget) and not child.isWindow():
+                self._force_visibility(child)
         self.updateGeometry()
         self.update()
 
-    def _content_widgets(self) -> list[QWidget]:
-        return [child for child in self.children() if isinstance(child, QWidget) and not child.isWindow()]
+    def _force_visibility(self, child: QWidget) -> None:
+        wanted = child.property("visibilityToParent")
+        self._forcing = True
+        child.setVisible(not self._collapsed and wanted is not False)
+        self._forcing = False
 
     def childEvent(self, event) -> None:
-        if self._collapsed and event.added() and isinstance(event.child(), QWidget):
-            event.child().setProperty("_hidden_by_parent", True)
-            event.child().hide()
+        if event.added() and isinstance(event.child(), QWidget):
+            event.child().installEventFilter(self)
+            if self._collapsed:
+                self._force_visibility(event.child())
         super().childEvent(event)
+
+    def eventFilter(self, child, event) -> bool:
+        shown = {QEvent.Type.ShowToParent: True, QEvent.Type.HideToParent: False}.get(event.type())
+        if shown is not None and not self._forcing and isinstance(child, QWidget):
+            child.setProperty("visibilityToParent", shown)
+            if self._collapsed:
+                self._force_visibility(child)
+        return False
 
     def collapsed(self) -> bool:
         return self._collapsed
@@ -61,7 +71,7 @@ class ctkCollapsibleButton(_HidesContents, QAbstractButton):
     def __init__(self, *arguments):
         texts = [a for a in arguments if isinstance(a, str)]
         parents = [a for a in arguments if isinstance(a, QWidget)]
-        self._collapsed, self._collapsed_height = False, 10
+        self._collapsed_height = 10
         super().__init__(*parents)
         self.setText(texts[0] if texts else "")
         self.setCheckable(True)
@@ -127,7 +137,6 @@ class ctkCollapsibleGroupBox(_HidesContents, QGroupBox):
     """A group box whose check box folds it."""
 
     def __init__(self, *arguments):
-        self._collapsed = False
         super().__init__(*arguments)
         self.setCheckable(True)
         self.setChecked(True)
