@@ -250,6 +250,8 @@ class WorkerClient:
         command = [python, "-u", "-m", f"{__package__}.worker", "--parent", str(os.getpid()), "--idle-seconds", str(self._idle_s)]
         path = [*self._extra_path, str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(path), "PYTHONIOENCODING": "utf-8:replace"}
+        # A file torch.py in the folder that the user happens to be in must not be taken for torch.
+        environment["PYTHONSAFEPATH"] = "1"
         try:
             self._process = _Process(command, environment)
         except OSError as error:

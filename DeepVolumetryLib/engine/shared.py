@@ -62,9 +62,8 @@ def write(name: str, arrays: Sequence[NDArray[Any]], boxes: bool = False) -> tup
     shm = Path("/dev/shm")
     # Writing past what the file system has kills the process instead of raising.
     if shm.is_dir() and shutil.disk_usage(shm).free < size:
-        raise ResourceError(
-            f"The images need {size / 1e6:.0f} MB of shared memory, more than is free. Close other programs, or crop the image."
-        )
+        advice = "Crop the image; in a container, give it more (docker run --shm-size=8g)."
+        raise ResourceError(f"The images need {size / 1e6:.0f} MB of shared memory, more than is free. {advice}")
     try:
         memory = _open(name, size)
     except OSError as error:

@@ -308,6 +308,33 @@ def test_cancel_ends_what_the_module_started_without_psutil_too(a_client, a_volu
     assert children and all_end(children, within_s=1)
 
 
+@pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="counts open files through /proc")
+def test_runs_and_cancels_leave_no_open_files_and_no_memory(a_client, no_block_is_left):
+    psutil = pytest.importorskip("psutil")
+    image = Image.from_spacing(np.random.default_rng(0).random((64, 128, 128)), (1, 1, 1))
+    seen = []
+    for _ in range(4):
+        a_client.start(TOY, {"volume": image})
+        assert isinstance(outcome(a_client)[-1], ResultEvent)
+        a_client.start(TOY, {"volume": image}, {"accident": "sleep"})
+        wait_for_phase(a_client, "Thresholding")
+        a_client.cancel()
+        time.sleep(0.1)
+        seen.append((len(list(Path("/proc/self/fd").iterdir())), psutil.Process().memory_info().rss))
+    assert seen[-1][0] <= seen[0][0]
+    assert seen[-1][1] - seen[1][1] < image.voxels.nbytes
+
+
+def test_a_file_in_the_current_folder_is_not_taken_for_a_library(a_volume, tmp_path, monkeypatch):
+    if sys.version_info < (3, 11):
+        pytest.skip("Python 3.10 has no way to leave the current folder out")
+    (tmp_path / "numpy.py").write_text("raise SystemExit('taken over')")
+    monkeypatch.chdir(tmp_path)
+    with WorkerClient() as client:
+        client.start(TOY, {"volume": a_volume})
+        assert isinstance(outcome(client)[-1], ResultEvent)
+
+
 def test_cancel_without_a_run_keeps_the_worker_warm(a_client, a_volume):
     a_client.start(TOY, {"volume": a_volume})
     outcome(a_client)
