@@ -11,7 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-import standins  # noqa: E402
+import standins
 
 
 @pytest.fixture(scope="session")
@@ -72,9 +72,11 @@ def without_slicer_packaging(slicer_app, packages, monkeypatch):
 @pytest.fixture
 def load_module(a_scene, dialogs, packages):
     """`load_module(name, folder)` loads a scripted module as Slicer does; it is unloaded after the test."""
+    import slicer
     from standins.loading import load_module as load
 
     loaded = []
+    vars(slicer.modules).pop("sampleDataSources", None)
 
     def load_one(name: str, folder: Path | str, show: bool = False):
         loaded.append(load(name, folder, show))

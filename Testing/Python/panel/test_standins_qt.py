@@ -28,7 +28,7 @@ def test_a_property_is_an_attribute_and_hides_its_method(a_button):
 def test_a_misspelled_property_raises_with_the_right_name(a_button):
     with pytest.raises(AttributeError, match="did you mean 'enabled'"):
         a_button.enabledd = False
-    with pytest.raises(AttributeError, match="QPushButton has no 'textt'.*'text'"):
+    with pytest.raises(AttributeError, match=r"QPushButton has no 'textt'.*'text'"):
         _ = a_button.textt
 
 
@@ -71,7 +71,7 @@ def test_connect_by_signal_and_disconnect(a_button):
 
 @pytest.mark.parametrize("wrong", ["clicked", "clicked(int)", "pushed()"])
 def test_connecting_a_signal_that_is_not_there_raises(a_button, wrong):
-    with pytest.raises(ValueError, match="QPushButton has no signal"):
+    with pytest.raises(ValueError, match=r"QPushButton has no signal"):
         a_button.connect(wrong, print)
 
 
@@ -119,11 +119,11 @@ def test_a_python_subclass_overrides_virtual_methods(qt):
             super().__init__()
             self.resized = 0
 
-        def resizeEvent(self, event):  # noqa: N802
+        def resizeEvent(self, event):
             self.resized += 1
             super().resizeEvent(event)
 
-        def sizeHint(self):  # noqa: N802
+        def sizeHint(self):
             return qt.QSize(70, 30)
 
     overlay = Overlay()
@@ -165,7 +165,7 @@ def test_settings_stay_in_this_process(qt, slicer_app):
 
 
 def test_what_slicer_has_but_the_stand_in_lacks_says_so(slicer_app):
-    with pytest.raises(NotImplementedError, match="Slicer has qSlicerApplication.ioManager"):
+    with pytest.raises(NotImplementedError, match=r"Slicer has qSlicerApplication\.ioManager"):
         slicer_app.ioManager()
     with pytest.raises(AttributeError, match="did you mean 'layoutManager'"):
         slicer_app.layoutManger()

@@ -13,7 +13,6 @@ from . import appearance
 from .strict import implements
 from .views import qSlicerLayoutManager
 
-
 OFFSCREEN_NOISE = "This plugin does not support propagateSizeHints()"
 
 

@@ -225,7 +225,9 @@ class _RangeBar(QWidget):
         for position in (low, high):
             option.sliderPosition, option.subControls = position, QStyle.SubControl.SC_SliderHandle
             self.style().drawComplexControl(QStyle.ComplexControl.CC_Slider, option, painter)
-        inner = QRect(QPoint(low * self.width() // STEPS, self.height() // 2 - 2), QPoint(high * self.width() // STEPS, self.height() // 2 + 1))
+        inner = QRect(
+            QPoint(low * self.width() // STEPS, self.height() // 2 - 2), QPoint(high * self.width() // STEPS, self.height() // 2 + 1)
+        )
         painter.setOpacity(0.5)
         painter.fillRect(inner, self.palette().highlight())
         painter.end()

@@ -11,6 +11,7 @@ import types
 
 import shiboken6
 from PySide6.QtCore import QObject
+from PySide6.QtWidgets import QLayoutItem
 
 from . import facts, signals
 
@@ -35,12 +36,12 @@ def wrap(value):
         return strict
     if type(value) in (list, tuple):
         return tuple(wrap(item) for item in value)
-    return value
+    return LayoutItem(value) if isinstance(value, QLayoutItem) else value
 
 
 def unwrap(value):
     """The PySide6 object behind a strict object; Python functions are guarded so that what they raise is not lost."""
-    if isinstance(value, StrictObject):
+    if isinstance(value, (StrictObject, LayoutItem)):
         return value._real
     if type(value) in (list, tuple):
         return type(value)(unwrap(item) for item in value)
@@ -63,6 +64,16 @@ class BoundMethod:
 
     def __hash__(self) -> int:
         return hash((id(self._owner), self.__name__))
+
+
+class LayoutItem:
+    """An item of a layout, which is no QObject: its methods hand out strict widgets."""
+
+    def __init__(self, real: QLayoutItem):
+        self._real = real
+
+    def __getattr__(self, name: str):
+        return BoundMethod(getattr(self._real, name), self, name)
 
 
 class Method:

@@ -1,6 +1,15 @@
 """slicer.parameterNodeWrapper, which slicer-core does not ship: the part of it that panels use, with Slicer's storage."""
 
-from .annotations import Decimals, Default, SingleStep, findFirstAnnotation, getNodeTypes, isNodeOrUnionOfNodes, splitAnnotations, unannotatedType
+from .annotations import (
+    Decimals,
+    Default,
+    SingleStep,
+    findFirstAnnotation,
+    getNodeTypes,
+    isNodeOrUnionOfNodes,
+    splitAnnotations,
+    unannotatedType,
+)
 from .connectors import GuiConnector, createGuiConnector
 from .packs import FloatRange, isParameterPack, parameterPack
 from .validators import Choice, Exclude, IsInstance, Maximum, Minimum, NotNone, RangeBounds, Validator, WithinRange

@@ -55,7 +55,9 @@ class GuiConnector:
         raise NotImplementedError
 
 
-def _property_connector(name: str, widgets, types, signal: str, attribute: str, converted=lambda self, value: value, prepare=None, stored=str):
+def _property_connector(
+    name: str, widgets, types, signal: str, attribute: str, converted=lambda self, value: value, prepare=None, stored=str
+):
     """A connector of a widget whose one property is the value."""
 
     def can_represent(cls, widget, datatype) -> bool:
@@ -117,7 +119,14 @@ def _prepare_float(self) -> None:
 
 
 def _float_widgets():
-    return (qt.QDoubleSpinBox, ctk.ctkSliderWidget, slicer.qMRMLSliderWidget, ctk.ctkDoubleSlider, ctk.ctkDoubleSpinBox, slicer.qMRMLSpinBox)
+    return (
+        qt.QDoubleSpinBox,
+        ctk.ctkSliderWidget,
+        slicer.qMRMLSliderWidget,
+        ctk.ctkDoubleSlider,
+        ctk.ctkDoubleSpinBox,
+        slicer.qMRMLSpinBox,
+    )
 
 
 class ComboBoxConnector(GuiConnector):
