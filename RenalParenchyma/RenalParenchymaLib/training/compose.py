@@ -17,11 +17,11 @@ from DeepVolumetryLib.phantom.tissues import INDEX
 from DeepVolumetryLib.training.fields import displacement, smooth_noise
 
 from ..labels import CYST, PARENCHYMA, SINUS, TUMOR
-from .pack import FAT, SKIN, SOFT, SPACING_MM, WALL, Kidney, Torso
+from .pack import SPACING_MM, Kidney, Torso
+from .structures import FAT, SKIN, SOFT, WALL
 
 _BOWEL = (13, 17, 82, 86)  # colon, duodenum, small bowel, stomach
 _OWN_KIDNEYS = (40, 41, 42, 43)
-_CORD = 83
 
 
 @dataclass(frozen=True)
@@ -68,9 +68,9 @@ class Anatomy:
         for number, kidney in enumerate(kidneys):
             self.by_case.setdefault(kidney.case, {})[kidney.side] = number
         self.cases = sorted(self.by_case)
-        # Real torsos look right, procedural ones vary: a little over half of the draws are real where both are there.
+        # Real torsos look right, procedural ones vary: three of four draws are real where both are there.
         real = np.array([not t.name.startswith("procedural") for t in torsos])
-        weights = np.where(real, 0.55 / max(1, real.sum()), 0.45 / max(1, (~real).sum()))
+        weights = np.where(real, 0.75 / max(1, real.sum()), 0.25 / max(1, (~real).sum()))
         self.torso_weights = weights / weights.sum()
 
     def pair(self, rng: np.random.Generator, variation: Variation) -> dict[str, tuple[int, bool]]:
