@@ -15,6 +15,7 @@ import vtk
 from vtkmodules.util.numpy_support import vtk_to_numpy
 
 from ..errors import ResourceError
+from ..mrml.masks import segment_images, volumes_ml
 
 ORIENTATIONS = ("Axial", "Coronal", "Sagittal")
 _MANAGERS = ("vtkMRMLSegmentationsDisplayableManager2D", "vtkMRMLColorLegendDisplayableManager")
@@ -36,14 +37,14 @@ def render_slices(
         out_png: where the picture goes.
         segmentation: segmentation node to draw; others in the scene are not drawn.
         overlay: volume node laid over it, with its color legend, e.g. an uncertainty map.
-        center_ras: the point in world coordinates where the slices meet; the center of the segments, else of the volume.
+        center_ras: the point in world coordinates where the slices meet; the center of the largest segment, else of the volume.
         view_size: width and height of one view in pixels.
 
     Raises:
         ResourceError: if this machine cannot draw without a screen.
     """
     _choose_window()
-    point = tuple(center_ras) if center_ras is not None else _middle(segmentation or volume)
+    point = tuple(center_ras) if center_ras is not None else _middle(segmentation, volume)
     hidden = _hide_others(segmentation)
     try:
         pictures = [_view(orientation, volume, overlay, point, view_size) for orientation in ORIENTATIONS]
@@ -134,9 +135,10 @@ def _aim(logic: Any, slice_node: Any, orientation: str, volume: Any, overlay: An
     composite.SetBackgroundVolumeID(volume.GetID())
     composite.SetForegroundVolumeID(overlay.GetID() if overlay else None)
     composite.SetForegroundOpacity(0.6)
-    composite.SetInteractionFlags(composite.ForegroundVolumeFlag)  # only so does the color legend notice that layers changed
-    composite.Modified()
-    composite.SetInteractionFlags(0)
+    if orientation == ORIENTATIONS[-1]:  # the color legend appears where it notices that layers changed: once is enough
+        composite.SetInteractionFlags(composite.ForegroundVolumeFlag)
+        composite.Modified()
+        composite.SetInteractionFlags(0)
     slice_node.SetOrientation(orientation)
     logic.ResizeSliceNode(size, size)
     logic.FitSliceToBackground()
@@ -165,9 +167,15 @@ def _hide_others(segmentation: Any) -> list[Any]:
     return hidden
 
 
-def _middle(node: Any) -> tuple[float, ...]:
+def _middle(segmentation: Any, volume: Any) -> tuple[float, ...]:
+    volumes = volumes_ml(segmentation) if segmentation else {}
+    if any(volumes.values()):
+        largest = max(volumes, key=volumes.__getitem__)
+        image = segment_images(segmentation, [largest])[largest]
+        k, j, i = np.argwhere(image.voxels).mean(axis=0)
+        return tuple((image.ijk_to_ras @ (i, j, k, 1))[:3])
     bounds = np.zeros(6)
-    node.GetRASBounds(bounds)
+    volume.GetRASBounds(bounds)
     return tuple((bounds[::2] + bounds[1::2]) / 2)
 
 
