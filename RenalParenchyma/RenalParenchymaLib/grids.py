@@ -42,7 +42,11 @@ def box_grid(low_ras: NDArray, high_ras: NDArray, spacing: float) -> Image:
 
 
 def sample(image: Image, grid: Image) -> Sampled:
-    """A scan on a working grid: averaged where the grid is coarser, linear otherwise."""
+    """A scan on a working grid: averaged where the grid is coarser, linear otherwise.
+
+    The same patient gives the same values whatever the axis order of the file.
+    """
+    image = image.canonical()
     index_map = image.ras_to_ijk @ grid.ijk_to_ras
     axes = [np.arange(n, dtype=np.float64) for n in grid.size]
     covered = np.ones(grid.shape, bool)
