@@ -16,7 +16,7 @@ from DeepVolumetryLib.phantom.tissues import draw
 from DeepVolumetryLib.training.acquisition import acquire
 
 from .training.compose import AS_IT_IS, Anatomy, compose
-from .training.pack import SPACING_MM, Kidney, Torso, add_sinus, kidneys_of, make_torso
+from .training.pack import SPACING_MM, Kidney, Torso, add_sinus, isotropic, kidneys_of, make_torso
 
 _EXTENT_MM = (252.0, 252.0, 372.0)  # S, A, R
 _ORIGIN_RAS = (-186.0, -126.0, -126.0)
@@ -30,7 +30,7 @@ def synthesize_study(
     """An image with exactly known kidneys.
 
     Args:
-        labels: kidney label map (1 parenchyma, 2 tumor, 3 cyst; sinus as background), isotropic within 10 %.
+        labels: kidney label map (1 parenchyma, 2 tumor, 3 cyst; sinus as background).
         modality: "CT", "T2" (fat-suppressed), "T1" or "random".
         seed: same seed, same study.
         context: label map of a torso to set the kidneys into, with values as in ``names``; a procedural torso if None.
@@ -59,17 +59,9 @@ def synthesize(kidneys: list[Kidney], torso: Torso, modality: str, seed: int) ->
 
 
 def _kidneys(labels: Image) -> list[Kidney]:
-    image = labels.canonical()
-    if not np.isin(image.voxels, (1, 2, 3)).any():
+    if not np.isin(labels.voxels, (1, 2, 3)).any():
         raise InputError("The label map has no kidney (1 parenchyma, 2 tumor, 3 cyst). Choose another file.")
-    spacing = image.spacing
-    if max(spacing) > 1.1 * min(spacing):
-        grid = Image.from_spacing(
-            np.broadcast_to(np.uint8(0), tuple(round(n * s / min(spacing)) for n, s in zip(image.shape, spacing[::-1], strict=True))),
-            (min(spacing),) * 3,
-            image.ijk_to_ras[:3, 3],
-        )
-        image = image.resampled(grid, order=0)
+    image = isotropic(labels.canonical())
     found = kidneys_of("study", 0, add_sinus(image.voxels.astype(np.uint8), image.spacing[0]), image.spacing[0])
     if not found:
         raise InputError("The kidneys of this label map could not be told apart (fused, or too small). Choose another file.")
@@ -81,10 +73,13 @@ def _torso(context: Image | None, names: dict[int, str] | None, seed: int) -> To
         return _procedural_torso(seed % 16)
     if names is None:
         raise InputError("A torso label map needs the names of its values (labels.csv beside it).")
-    image = context.canonical()
     if "kidney_left" not in names.values() or "kidney_right" not in names.values():
         raise InputError("The torso's label names lack kidney_left and kidney_right, which tell where the kidneys go.")
-    torso = make_torso("context", image.voxels, float(np.mean(image.spacing)), names)
+    image = isotropic(context.canonical())
+    try:
+        torso = make_torso("context", image.voxels, image.spacing[0], names)
+    except ValueError as error:
+        raise InputError(f"The torso label map cannot be used: {error}. Choose another file.") from error
     if len(torso.centers) < 2:
         raise InputError("The torso label map shows fewer than two kidneys, so there is no place to set kidneys into.")
     return torso

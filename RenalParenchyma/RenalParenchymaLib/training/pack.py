@@ -10,12 +10,14 @@ from typing import Any
 import numpy as np
 from scipy import ndimage
 
+from DeepVolumetryLib.errors import InputError
+from DeepVolumetryLib.image import Image
 from DeepVolumetryLib.phantom.tissues import INDEX, tissue_of
 
 from ..labels import CYST, PARENCHYMA, SINUS, TUMOR
+from .structures import FAT, SKIN, SOFT, STRUCTURES, WALL, renumbered
 
 SPACING_MM = 1.5
-FAT, WALL, SOFT, SKIN = 200, 201, 202, 203
 _KIDNEY_LEFT, _KIDNEY_RIGHT = 42, 43
 
 
@@ -40,6 +42,19 @@ class Torso:
     outside_mm: np.ndarray
     centers: dict[str, np.ndarray]
     tissue: np.ndarray  # lookup: structure value -> tissue index
+
+
+def isotropic(labels: Image) -> Image:
+    """Labels on voxels that are as long as they are wide and high, within a tenth; along their own axes."""
+    spacing = np.array(labels.spacing)
+    if spacing.max() <= 1.1 * spacing.min():
+        return labels
+    step = spacing.min() / spacing
+    size = np.maximum(np.rint(labels.size / step), 1).astype(int)
+    matrix = labels.ijk_to_ras.copy()
+    matrix[:3, :3] *= step
+    matrix[:3, 3] += labels.ijk_to_ras[:3, :3] @ (step - 1) / 2  # the outer faces stay, not the first centers
+    return labels.resampled(Image(np.broadcast_to(np.uint8(0), size[::-1]), matrix), order=0)
 
 
 def add_sinus(labels: np.ndarray, spacing: float) -> np.ndarray:
@@ -94,11 +109,19 @@ def kidneys_of(case: str, fold: int, labels: np.ndarray, spacing: float) -> list
         box = ndimage.find_objects((alone > 0).astype(np.uint8))[0]
         crop = np.pad(alone[box], 4)
         # Each label is carried as an area and the largest share wins: nearest neighbors would fray thin parenchyma.
-        areas = np.stack([ndimage.zoom((crop == value).astype(np.float32), factor, order=1) for value in range(5)])
-        small = areas.argmax(0).astype(np.uint8)
+        small = np.stack([_scaled(crop == value, factor) for value in range(5)]).argmax(0).astype(np.uint8)
         center = np.array(ndimage.center_of_mass(np.isin(small, (PARENCHYMA, SINUS, TUMOR, CYST))))
         found.append(Kidney(case, fold, side, small, center))
     return found
+
+
+def _scaled(mask: np.ndarray, factor: float) -> np.ndarray:
+    """A mask, padded with zeros all around, on voxels that are 1 / factor as large; the first voxel stays in its place.
+
+    ``ndimage.zoom`` would stretch it to whole voxels: up to two percent of a kidney's volume.
+    """
+    size = [int(np.ceil((count - 1) * factor)) + 1 for count in mask.shape]
+    return ndimage.affine_transform(mask.astype(np.float32), np.full(3, 1 / factor), output_shape=tuple(size), order=1)
 
 
 def pack_kidneys(folder: Path) -> list[Kidney]:
@@ -109,7 +132,7 @@ def pack_kidneys(folder: Path) -> list[Kidney]:
     with (folder / "cases.csv").open(encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
     for row in rows:
-        image = read_image(folder / f"{row['case']}.nii.gz").canonical()
+        image = isotropic(read_image(folder / f"{row['case']}.nii.gz").canonical())
         labels = add_sinus(image.voxels.astype(np.uint8), image.spacing[0])
         kidneys += kidneys_of(row["case"], int(row["fold"]), labels, image.spacing[0])
     return kidneys
@@ -125,16 +148,22 @@ def structure_tissues(names: dict[int, str]) -> np.ndarray:
     return lookup
 
 
-def make_torso(name: str, labels: np.ndarray, spacing: float, names: dict[int, str], has_skin: bool = False) -> Torso:
-    """Torso from structure labels in R, A, S order. Without ``has_skin`` the trunk around the structures is estimated."""
-    labels = labels.astype(np.uint8)
+def make_torso(name: str, labels: np.ndarray, spacing: float, names: dict[int, str]) -> Torso:
+    """Torso from structure labels in R, A, S order, isotropic; the trunk around the structures is estimated.
+
+    Args:
+        name: tells it from other torsos.
+        labels: (K, J, I), any numbering.
+        spacing: mm.
+        names: value -> structure as TotalSegmentator names it; others than `STRUCTURES` become unspecific tissue.
+    """
+    labels = renumbered(labels, names)
     centers = {}
     for side, value in (("left", _KIDNEY_LEFT), ("right", _KIDNEY_RIGHT)):
         mask = labels == value
         if mask.any():
             centers[side] = np.array(ndimage.center_of_mass(mask)) * spacing
-    outside = np.zeros(labels.shape, np.int8) if has_skin else _outside_trunk(labels, spacing)
-    return Torso(name, spacing, labels, outside, centers, structure_tissues(names))
+    return Torso(name, spacing, labels, _outside_trunk(labels, spacing), centers, structure_tissues(STRUCTURES))
 
 
 def _outside_trunk(labels: np.ndarray, spacing: float) -> np.ndarray:
@@ -157,11 +186,18 @@ def _outside_trunk(labels: np.ndarray, spacing: float) -> np.ndarray:
 
 
 def read_torso(path: Path, names: dict[int, str]) -> Torso:
-    """A torso label map file, isotropic, with structure values as in ``names``."""
+    """A torso label map file with structure values as in ``names``.
+
+    Raises:
+        InputError: if it does not show two kidneys, in whose places kidneys are set.
+    """
     from DeepVolumetryLib.image_io import read_image
 
-    image = read_image(path).canonical()
-    return make_torso(path.parent.name, image.voxels, image.spacing[0], names)
+    image = isotropic(read_image(path).canonical())
+    torso = make_torso(path.parent.name, image.voxels, image.spacing[0], names)
+    if len(torso.centers) < 2:
+        raise InputError(f"{path} does not show both kidneys (kidney_left and kidney_right in the names). Choose another torso.")
+    return torso
 
 
 def save_pack(path: Path, kidneys: list[Kidney], torsos: list[Torso]) -> None:

@@ -6,7 +6,8 @@ import numpy as np
 
 from DeepVolumetryLib.phantom.abdomen import abdomen
 
-from .pack import FAT, SPACING_MM, Torso, structure_tissues
+from .pack import SPACING_MM, Torso, structure_tissues
+from .structures import FAT
 
 PREFIX = "procedural"
 _KIDNEY_PARTS = (210, 211, 212, 213)
