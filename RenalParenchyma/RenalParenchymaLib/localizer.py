@@ -15,7 +15,7 @@ from DeepVolumetryLib.image import Image
 
 from .grids import Sampled, box_grid, corners_ras, padded, sample
 from .intensity import normalized
-from .labels import KIDNEY, SPINE
+from .labels import KIDNEY, LIVER, SPINE, SPLEEN
 from .laterality import Candidate
 from .networks import LOCALIZER_MM, STRIDE
 
@@ -33,6 +33,7 @@ class Located:
     Attributes:
         grid: image on the grid.
         kidney: probability of kidney, lesions included, float32 (K, J, I).
+        neighbor: probability of liver or spleen, which touch kidneys and may look like them.
         components: number of the candidate that each voxel belongs to, 0 for none.
         candidates: the largest first; ``candidates[n]`` has number n + 1.
         spine_r_mm: R coordinate of the spine (or of the body where no spine is seen) at each slice of the grid.
@@ -40,16 +41,15 @@ class Located:
 
     grid: Image
     kidney: NDArray[np.float32]
+    neighbor: NDArray[np.float32]
     components: NDArray[np.int32]
     candidates: list[Candidate]
     spine_r_mm: NDArray[np.float64]
 
-    def territory(self, number: int) -> NDArray[np.bool_]:
-        """Voxels nearer to this candidate than to any other one."""
-        if len(self.candidates) < 2:
-            return np.ones(self.components.shape, bool)
-        nearest = ndimage.distance_transform_edt(self.components == 0, return_distances=False, return_indices=True)
-        return np.asarray(self.components[tuple(nearest)] == number)
+    def midline_at(self, s_mm: float) -> float:
+        """R coordinate of the spine at a height S, both in mm."""
+        k = (s_mm - self.grid.ijk_to_ras[2, 3]) / self.grid.ijk_to_ras[2, 2]
+        return float(np.interp(k, np.arange(len(self.spine_r_mm)), self.spine_r_mm))
 
 
 class Localizer:
@@ -71,7 +71,9 @@ class Localizer:
         probability = self._probabilities(seen, image.modality)
         kidney = probability[KIDNEY]
         components, candidates = _candidates(kidney, seen)
-        return Located(seen.image, kidney, components, candidates, _midline(probability[SPINE], seen))
+        return Located(
+            seen.image, kidney, probability[LIVER] + probability[SPLEEN], components, candidates, _midline(probability[SPINE], seen)
+        )
 
     def _probabilities(self, seen: Sampled, modality: str) -> NDArray[np.float32]:
         volume = torch.from_numpy(normalized(seen.image.voxels, modality, seen.covered))

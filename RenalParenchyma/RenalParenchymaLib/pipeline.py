@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from DeepVolumetryLib import __version__
 from DeepVolumetryLib.bundle import Bundle
@@ -32,6 +31,7 @@ from .networks import build, normalize_by_instance
 from .parameters import Parameters
 from .refiner import Refined, Refiner, members
 from .segments import SPECS, TARGETS, key
+from .territory import owned
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -66,7 +66,7 @@ class RenalPipeline:
         seconds = {"load": self.load_seconds, "preprocess": time.monotonic() - started}
         with progress.phase("Finding the kidneys", share=0.25), _Timed(seconds, "localize"):
             located = self.localizer.find(image)
-            chosen = assign_sides(located.candidates, partial(_midline_at, located))
+            chosen = assign_sides(located.candidates, located.midline_at)
         with progress.phase("Segmenting parenchyma", share=0.6), _Timed(seconds, "refine"):
             refined = self._refine(image, located, chosen, parameters, progress)
         with progress.phase("Putting the kidneys together", share=0.05), _Timed(seconds, "assemble"):
@@ -90,8 +90,8 @@ class RenalPipeline:
         refined = {}
         for side, number in chosen.sides.items():
             candidate = located.candidates[number - 1]
-            owned = partial(_owned, located, number, side if chosen.fused else "")
-            refined[side] = self.refiner.segment(image, candidate.low_ras, candidate.high_ras, owned, ways, step)
+            mine = partial(owned, located, number, side if chosen.fused else "")
+            refined[side] = self.refiner.segment(image, candidate.low_ras, candidate.high_ras, mine, ways, step)
         return refined
 
     def _result(self, image: Image, chosen: Chosen, refined: dict[str, Refined], assembled: Assembled, parameters: Parameters) -> Result:
@@ -151,23 +151,6 @@ def _load(bundle: Bundle, name: str, device: Device) -> Module:
     if bundle.inference.get("instance_statistics"):
         normalize_by_instance(network)
     return network.eval().to(device=device.name, memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
-
-
-def _midline_at(located: Located, s_mm: float) -> float:
-    k = (s_mm - located.grid.ijk_to_ras[2, 3]) / located.grid.ijk_to_ras[2, 2]
-    return float(np.interp(k, np.arange(len(located.spine_r_mm)), located.spine_r_mm))
-
-
-def _owned(located: Located, number: int, side: str, grid: Image) -> NDArray[np.bool_]:
-    """Voxels of a fine grid nearer to this kidney than to another candidate; of a fused one, those on the given side of the spine."""
-    territory = located.grid.with_voxels(located.territory(number).astype(np.uint8)).resampled(grid, order=0, fill=1).voxels > 0
-    if side:
-        s = grid.ijk_to_ras[2, 2] * np.arange(grid.shape[0]) + grid.ijk_to_ras[2, 3]
-        r = grid.ijk_to_ras[0, 0] * np.arange(grid.shape[2]) + grid.ijk_to_ras[0, 3]
-        middle = np.array([_midline_at(located, float(value)) for value in s])
-        on_right = r[None, None, :] > middle[:, None, None]
-        territory = territory & (on_right if side == "right" else ~on_right)
-    return territory
 
 
 class _Timed:
