@@ -8,11 +8,15 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
     from matplotlib.axes import Axes
     from numpy.typing import NDArray
 
     from ..image import Image
     from ..result import Result, SegmentSpec
+
+    Paint = Callable[[Axes, int], None]
 
 _PLANES = (("axial", 0), ("coronal", 1), ("sagittal", 2))
 
@@ -28,19 +32,20 @@ def write_pictures(directory: Path, result: Result) -> list[Path]:
     }
     center = _center([mask for mask in masks.values() if mask.any()], image.shape)
     directory.mkdir(parents=True, exist_ok=True)
-    paths = [directory / "segments.png"]
-    _figure(image, center, paths[0], lambda axes, axis: _contours(axes, masks, center, axis, image), "Segments")
-    if result.uncertainty:
-        maps = [result.image.with_voxels(values).canonical().voxels for values in result.uncertainty.values()]
-        hottest = np.maximum.reduce(maps)
-        paths.append(directory / "uncertainty.png")
-        _figure(
-            image,
-            center,
-            paths[1],
-            lambda axes, axis: _heat(axes, hottest, center, axis, image),
-            "Uncertainty (0–100, highest of all targets)",
-        )
+    paths = [directory / "segments.png", directory / "uncertainty.png"]
+
+    def contours(axes: Axes, axis: int) -> None:
+        _contours(axes, masks, center, axis)
+
+    _figure(image, center, paths[0], contours, "Segments", [spec for spec, mask in masks.items() if mask.any()])
+    if not result.uncertainty:
+        return paths[:1]
+    hottest = np.maximum.reduce([result.image.with_voxels(values).canonical().voxels for values in result.uncertainty.values()])
+
+    def heat(axes: Axes, axis: int) -> None:
+        _heat(axes, hottest, center, axis, image)
+
+    _figure(image, center, paths[1], heat, "Uncertainty (0–100, highest of all targets)")
     return paths
 
 
@@ -71,10 +76,11 @@ def _window(image: Image) -> tuple[float, float]:
     return float(low), float(high if high > low else low + 1)
 
 
-def _figure(image: Image, center: tuple[int, int, int], path: Path, paint, title: str) -> None:
+def _figure(image: Image, center: tuple[int, int, int], path: Path, paint: Paint, title: str, legend: Sequence[SegmentSpec] = ()) -> None:
     # The object interface draws without a display and without pyplot's global state.
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
+    from matplotlib.lines import Line2D
 
     figure = Figure(figsize=(15, 5.4), facecolor="black", layout="constrained")
     FigureCanvasAgg(figure)
@@ -85,14 +91,22 @@ def _figure(image: Image, center: tuple[int, int, int], path: Path, paint, title
         axes.set_title(name, color="white")
         axes.set_axis_off()
     figure.suptitle(f"{title}. Not for diagnosis.", color="white")
+    if legend:
+        lines = [Line2D([], [], color=_color(spec), label=spec.name) for spec in legend]
+        figure.legend(handles=lines, loc="outside lower center", ncols=len(lines), labelcolor="white", facecolor="black", frameon=False)
     figure.savefig(path, dpi=90)
 
 
-def _contours(axes: Axes, masks: dict[SegmentSpec, NDArray], center: tuple[int, int, int], axis: int, image: Image) -> None:
+def _contours(axes: Axes, masks: dict[SegmentSpec, NDArray], center: tuple[int, int, int], axis: int) -> None:
     for spec, mask in masks.items():
         plane = _slice(mask, center, axis)
         if plane.any() and not plane.all():
-            axes.contour(plane, levels=[0.5], colors=[tuple(channel / 255 for channel in spec.color)], linewidths=1.4)
+            axes.contour(plane, levels=[0.5], colors=[_color(spec)], linewidths=1.4)
+
+
+def _color(spec: SegmentSpec) -> tuple[float, float, float]:
+    red, green, blue = spec.color
+    return red / 255, green / 255, blue / 255
 
 
 def _heat(axes: Axes, uncertainty: NDArray, center: tuple[int, int, int], axis: int, image: Image) -> None:

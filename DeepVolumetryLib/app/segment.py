@@ -119,6 +119,9 @@ def show(document: dict[str, Any], terminal: Terminal, out: Path) -> None:
         rows.append((m["segment"].replace("_", " "), m["name"], unit, number(m["value"], 2 if unit == "" else 1), interval))
     terminal.table("Measurements", ("segment", "what", "unit", "value", "95 % interval"), rows, words=3)
     terminal.warn(document["warnings"])
+    model = document["model"]
+    if "NC" in model["license"]:
+        terminal.note(f"The model {model['name']} is licensed {model['license']}: it may not be used commercially.")
     places = document["review"]
     if places:
         stake = sum(place["at_stake_ml"] for place in places)

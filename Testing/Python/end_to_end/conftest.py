@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,18 +63,26 @@ def deepvolumetry(a_toy_module, capsys, monkeypatch, tmp_path):
 
 @pytest.fixture
 def deepvolumetry_process(tmp_path):
-    """Runs a command line in a process of its own, as a user does."""
+    """Runs a command line in a process of its own, as a user does; presses Ctrl-C when a file appears."""
     start = (
         "import sys; from DeepVolumetryLib import modules; from DeepVolumetryLib.app.main import main;"
         "modules.MODULES['renal'] = modules.ModuleEntry('renal', 'RenalParenchyma', 'toy_kidney'); sys.exit(main())"
     )
     path = os.pathsep.join(map(str, (ROOT, ROOT / "RenalParenchyma", HERE)))
 
-    def run(*arguments, **environment) -> Answer:
+    def run(*arguments, interrupt_when: Path | None = None, **environment) -> Answer:
         variables = {**os.environ, "PYTHONPATH": path, "PYTHONUTF8": "1", "DEEPVOLUMETRY_HOME": str(tmp_path / "home"), **environment}
         command = [sys.executable, "-c", start, *map(str, arguments)]
-        done = subprocess.run(command, capture_output=True, encoding="utf-8", env=variables, cwd=tmp_path, timeout=120, check=False)
-        return Answer(done.returncode, done.stdout, done.stderr)
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", env=variables, cwd=tmp_path
+        ) as process:
+            deadline = time.monotonic() + 60
+            while interrupt_when is not None and not interrupt_when.exists() and time.monotonic() < deadline:
+                time.sleep(0.05)
+            if interrupt_when is not None:
+                process.send_signal(signal.SIGINT)
+            out, err = process.communicate(timeout=120)
+        return Answer(process.returncode, out, err)
 
     return run
 

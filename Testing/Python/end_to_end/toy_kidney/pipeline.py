@@ -1,7 +1,9 @@
 """Threshold at 100 HU; left is where x is negative."""
 
 import os
+import time
 from dataclasses import asdict
+from pathlib import Path
 
 import numpy as np
 
@@ -26,6 +28,9 @@ class ToyPipeline:
             raise KeyboardInterrupt
         if os.environ.get("TOY_BREAKS"):
             raise RuntimeError("a defect")
+        if os.environ.get("TOY_SLEEPS"):
+            Path(os.environ["TOY_SLEEPS"]).touch()
+            time.sleep(60)
         with progress.phase("Thresholding", share=0.9):
             probability = (1 / (1 + np.exp(-np.clip((image.voxels - 100.0) / 15, -40, 40)))).astype(np.float32)
             found = probability > 0.5
