@@ -4,7 +4,6 @@ A shell: what the four modules share is in DeepVolumetryLib.panel, what computes
 """
 
 import dataclasses
-import enum
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -22,7 +21,7 @@ for _folder in (_HERE, _HERE.parent):
     if (_folder / "DeepVolumetryLib").is_dir() and str(_folder) not in sys.path:
         sys.path.append(str(_folder))
 
-from DeepVolumetryLib.panel.choices import Device  # noqa: E402
+from DeepVolumetryLib.panel.choices import Device, Quality, Sex  # noqa: E402
 from DeepVolumetryLib.panel.panelBase import VolumetryWidget  # noqa: E402
 from DeepVolumetryLib.panel.segmentationLogic import SegmentationLogic  # noqa: E402
 
@@ -57,31 +56,11 @@ def registerSampleData():
         category="DeepVolumetry",
         sampleName=SAMPLE_NAME,
         thumbnailFileName=str(_HERE / "Resources" / "Icons" / "RenalPhantom.png"),
+        uris="",  # SampleData wants one of each even when nothing is downloaded
+        fileNames="",
         nodeNames=SAMPLE_NAME,
         customDownloader=lambda source: [RenalParenchymaLogic().makeSample()],
     )
-
-
-class Sex(enum.Enum):
-    """As RenalParenchymaLib.parameters spells it."""
-
-    NOT_GIVEN = ""
-    FEMALE = "female"
-    MALE = "male"
-
-    def label(self):
-        return {"": _("not given"), "female": _("female"), "male": _("male")}[self.value]
-
-
-class Quality(enum.Enum):
-    """As RenalParenchymaLib.parameters spells the speed."""
-
-    FAST = "fast"
-    STANDARD = "standard"
-    THOROUGH = "thorough"
-
-    def label(self):
-        return {"fast": _("Fast"), "standard": _("Standard"), "thorough": _("Thorough")}[self.value]
 
 
 @parameterNodeWrapper
@@ -93,13 +72,13 @@ class RenalParenchymaParameterNode:
     device: Device = Device.AUTO
     speed: Quality = Quality.STANDARD
     members: Annotated[int, WithinRange(1, 16)] = 4
-    age: Annotated[float, WithinRange(0, 120)] = 0
+    age: Annotated[float, WithinRange(0, 120)] = 0.0
     sex: Sex = Sex.NOT_GIVEN
-    height: Annotated[float, WithinRange(0, 250)] = 0
-    weight: Annotated[float, WithinRange(0, 400)] = 0
-    creatinine: Annotated[float, WithinRange(0, 30)] = 0
+    height: Annotated[float, WithinRange(0, 250)] = 0.0
+    weight: Annotated[float, WithinRange(0, 400)] = 0.0
+    creatinine: Annotated[float, WithinRange(0, 30)] = 0.0
     overlayOpacity: Annotated[float, WithinRange(0, 1)] = 0.5
-    overlayThreshold: Annotated[float, WithinRange(0, 100)] = 20
+    overlayThreshold: Annotated[float, WithinRange(0, 100)] = 20.0
 
 
 class RenalParenchymaWidget(VolumetryWidget):

@@ -97,7 +97,7 @@ class MeasurementsSection:
         for column, side in enumerate(sides, 1):
             measurement = row.cells.get(side)
             item = qt.QTableWidgetItem(self._cellText(measurement))
-            item.setTextAlignment(int(qt.Qt.AlignVCenter) | int(qt.Qt.AlignRight))
+            item.setTextAlignment(qt.Qt.AlignVCenter | qt.Qt.AlignRight)
             if measurement and measurement.verdict:
                 item.setToolTip(measurement.verdict)
             self.ui.measurementsTable.setItem(index, column, item)

@@ -127,7 +127,7 @@ class ReviewSection:
             stake = _("{volume} mL").format(volume=f"{region.at_stake_ml:.2f}")
             for column, text in enumerate([str(region.rank), self._structure(region), stake, words[region.reviewed]]):
                 item = qt.QTableWidgetItem(text)
-                item.setTextAlignment(int(qt.Qt.AlignVCenter) | int(qt.Qt.AlignRight if column in (0, 2) else qt.Qt.AlignLeft))
+                item.setTextAlignment(qt.Qt.AlignVCenter | (qt.Qt.AlignRight if column in (0, 2) else qt.Qt.AlignLeft))
                 table.setItem(row, column, item)
         if 0 <= selected < len(self._regions):
             table.selectRow(selected)
