@@ -10,9 +10,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
-from PySide6 import QtCore, QtGui, QtNetwork, QtPrintSupport, QtSvg, QtSvgWidgets, QtTest, QtUiTools, QtWidgets
+from PySide6 import QtCore, QtGui, QtPrintSupport, QtSvg, QtSvgWidgets, QtTest, QtUiTools, QtWidgets
 
-QT_MODULES = (QtCore, QtGui, QtWidgets, QtUiTools, QtNetwork, QtPrintSupport, QtSvg, QtSvgWidgets, QtTest)
+QT_MODULES = (QtCore, QtGui, QtWidgets, QtUiTools, QtPrintSupport, QtSvg, QtSvgWidgets, QtTest)
 API = json.loads((Path(__file__).parent.parent / "slicer_api.json").read_text(encoding="utf-8"))
 CLASSES: dict[str, dict] = API["classes"]
 EMPTY_VALUES = {"bool": False, "int": 0, "double": 0.0, "QString": "", "QStringList": ()}
@@ -23,6 +23,11 @@ class PropertyFacts:
     name: str
     type_name: str
     writable: bool
+
+
+def class_name(real: QtCore.QObject) -> str:
+    """Name of the most derived class that Slicer or Qt has."""
+    return next(c.__name__ for c in type(real).__mro__ if c.__name__ in CLASSES or qt_class(c.__name__) is c)
 
 
 def suggestion(word: str, candidates) -> str:
@@ -95,6 +100,12 @@ def own_signatures(name: str, kind: str) -> tuple[str, ...]:
 @functools.cache
 def signatures(name: str, kind: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(s for ancestor in lineage(name) for s in own_signatures(ancestor, kind)))
+
+
+@functools.cache
+def is_qt_signal(name: str, signature: str) -> bool:
+    """Whether Qt itself declares the signal. Never ask an object's metaObject(): it takes the class's own one with it."""
+    return any(signature in own_signatures(ancestor, "signals") for ancestor in lineage(name) if ancestor not in CLASSES)
 
 
 @functools.cache

@@ -69,7 +69,7 @@ def _connections(real: QObject) -> dict[str, list]:
 
 
 def _is_qt_signal(real: QObject, signature: str) -> bool:
-    return real.metaObject().indexOfSignal(signature) >= 0
+    return facts.is_qt_signal(facts.class_name(real), signature)
 
 
 def connect(real: QObject, signature: str, function) -> bool:

@@ -30,8 +30,7 @@ def wrap(value):
     if isinstance(value, QObject):
         strict = value.__dict__.get("_strict") if hasattr(value, "__dict__") else None
         if strict is None:
-            name = next(c.__name__ for c in type(value).__mro__ if c.__name__ in facts.CLASSES or facts.qt_class(c.__name__) is c)
-            strict = object.__new__(strict_class(name))
+            strict = object.__new__(strict_class(facts.class_name(value)))
             strict._adopt(value)
         return strict
     if type(value) in (list, tuple):

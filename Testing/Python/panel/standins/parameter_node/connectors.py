@@ -81,6 +81,10 @@ def _as_is(value):
     return value
 
 
+def _as_type(self, value):
+    return self._type(value)
+
+
 def _make_checkable(self) -> None:
     if not self._widget.checkable:
         self._widget.checkable = True
@@ -224,7 +228,7 @@ CONNECTORS: list[type[GuiConnector]] = [
         "IntConnector", lambda: (qt.QSlider, qt.QSpinBox), (int,), "valueChanged", "value", prepare=_prepare_int, stored=_as_is
     ),
     _property_connector(
-        "FloatConnector", _float_widgets, (float, int), "valueChanged", "value", lambda self, value: self._type(value), _prepare_float, float
+        "FloatConnector", _float_widgets, (float, int), "valueChanged", "value", _as_type, _prepare_float, float
     ),
     ComboBoxConnector,
     _property_connector("LineEditConnector", lambda: (qt.QLineEdit,), (str,), "textChanged", "text"),
@@ -233,11 +237,11 @@ CONNECTORS: list[type[GuiConnector]] = [
     RangeConnector,
     _property_connector(
         "PathConnector", lambda: (ctk.ctkPathLineEdit,), PATH_TYPES, "currentPathChanged", "currentPath",
-        lambda self, value: self._type(value),
+        _as_type,
     ),
     _property_connector(
         "DirectoryConnector", lambda: (ctk.ctkDirectoryButton,), PATH_TYPES, "directoryChanged", "directory",
-        lambda self, value: self._type(value),
+        _as_type,
     ),
     NodeConnector,
 ]  # fmt: skip
