@@ -53,7 +53,7 @@ def write_atomically(directory: str | os.PathLike, needed_bytes: int = 0) -> Ite
     except OSError as error:
         if isinstance(error, FileNotFoundError):
             raise
-        raise ResourceError(f"Writing to {target} failed ({error.strerror}). Free some disk space, or choose another folder.") from error
+        raise ResourceError(f"Writing to {target} failed ({error.strerror}). Check the disk, or choose another folder.") from error
     finally:
         shutil.rmtree(beside, ignore_errors=True)
 
