@@ -20,6 +20,7 @@ from DeepVolumetryLib.engine.progress import RunProgress
 from DeepVolumetryLib.image import Image
 from DeepVolumetryLib.image_io import read_image
 from DeepVolumetryLib.uncertainty.conformal import ConformalEntry, ConformalTable
+from renal_studies import RIGHT
 from RenalParenchymaLib.labels import CYST, PARENCHYMA, TUMOR
 from RenalParenchymaLib.measurements import calibration_residuals, measure_kidneys
 from RenalParenchymaLib.parameters import Parameters
@@ -28,13 +29,13 @@ from RenalParenchymaLib.segments import TARGETS, key
 
 
 def true_volumes(truth: Image) -> dict[str, float]:
-    """Segment key -> mL. Studies are made with the spine at R = 0, so that the sign of R is the side."""
-    r = (truth.ijk_to_ras[0, 0] * np.arange(truth.size[0]) + truth.ijk_to_ras[0, 3])[None, None, :]
+    """Segment key -> mL, from labels as renal_studies.py writes them."""
+    counts = np.bincount(truth.voxels.ravel(), minlength=RIGHT + 5) * truth.voxel_ml
     volumes = {}
-    for side, here in (("left", r < 0), ("right", r >= 0)):
-        mine = np.where(here, truth.voxels, 0)
-        parts = {"kidney": mine > 0, "parenchyma": mine == PARENCHYMA, "tumor": mine == TUMOR, "cyst": mine == CYST}
-        volumes.update({key(side, target): float(np.count_nonzero(mask)) * truth.voxel_ml for target, mask in parts.items()})
+    for side, add in (("left", 0), ("right", RIGHT)):
+        volumes[key(side, "kidney")] = float(counts[add + 1 : add + 5].sum())
+        for target, value in (("parenchyma", PARENCHYMA), ("tumor", TUMOR), ("cyst", CYST)):
+            volumes[key(side, target)] = float(counts[add + value])
     return volumes
 
 

@@ -13,16 +13,29 @@ import argparse
 import csv
 from pathlib import Path
 
+import numpy as np
 import torch
 
+from DeepVolumetryLib.image import Image
 from DeepVolumetryLib.image_io import write_volume
 from RenalParenchymaLib.synthesis import synthesize
 from RenalParenchymaLib.training.pack import load_pack
 from RenalParenchymaLib.training.procedural import PREFIX, procedural_torso
 
-LABELS = "1=parenchyma;2=tumor;3=cyst;4=sinus"
+RIGHT = 10  # added to the value of what is on the patient's right
+LABELS = ";".join(
+    f"{v + add}={side}_{n}"
+    for side, add in (("left", 0), ("right", RIGHT))
+    for v, n in enumerate(("parenchyma", "tumor", "cyst", "sinus"), 1)
+)
 _UNSEEN_SEED = 500
 _UNSEEN_TORSOS = 4
+
+
+def with_sides(truth: Image) -> Image:
+    """Truth whose values tell the side. Studies are made with the spine at R = 0, so the sign of R is the side."""
+    r = (truth.ijk_to_ras[0, 0] * np.arange(truth.size[0]) + truth.ijk_to_ras[0, 3])[None, None, :]
+    return truth.with_voxels(np.where((truth.voxels > 0) & (r >= 0), truth.voxels + RIGHT, truth.voxels).astype(np.uint8))
 
 
 def main() -> None:
@@ -50,7 +63,7 @@ def main() -> None:
             if not truth.exists():
                 study, reference = synthesize(own, torso, modality, 1000 * options.fold + number)
                 write_volume(image, study)
-                write_volume(truth, reference)
+                write_volume(truth, with_sides(reference))
                 print(name, torso.name, study.shape, flush=True)
             kind = "unseen torso" if number % 2 else "torso seen in training"
             rows.append((name, image.name, truth.name, LABELS, f"synthesized {modality}, {kind}"))
