@@ -1,18 +1,21 @@
-"""What a person at the terminal sees: results on stdout, unless JSON was asked for; progress and warnings on stderr."""
+"""What a person at the terminal sees: results on stdout, unless JSON was asked for; progress and warnings on stderr; one sentence a problem."""
 
 from __future__ import annotations
 
+import errno
 import json
 import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
+import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
 from ..engine.progress import RunProgress
+from ..errors import Cancelled, DeepVolumetryError, ResourceError
 
 _WIDTH = 120
 
@@ -78,3 +81,20 @@ def _duration(seconds: float) -> str:
 def number(value: float | None, digits: int = 1) -> str:
     """A number for a table; a dash if there is none."""
     return "–" if value is None or value != value else f"{value:.{digits}f}"
+
+
+def explain(error: BaseException) -> tuple[str, int]:
+    """One sentence for the user and the exit code."""
+    if isinstance(error, (KeyboardInterrupt, typer.Abort)):
+        error = Cancelled()
+    if isinstance(error, MemoryError):
+        error = ResourceError("The memory was not enough. Close other programs, or crop the image.")
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        error = ResourceError("The disk is full. Free some space, or choose another folder with --out.")
+    if isinstance(error, DeepVolumetryError):
+        return str(error), error.exit_code
+    # Typer's own errors (an unknown option, a missing argument); older versions take them from click.
+    if hasattr(error, "format_message"):
+        context = getattr(error, "ctx", None)
+        return f"{error.format_message()} See: {context.command_path if context else 'deepvolumetry'} --help", 2
+    return f"This should not have happened ({type(error).__name__}: {error}). Run again with --debug and report what it prints.", 1

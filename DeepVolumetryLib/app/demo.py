@@ -22,6 +22,7 @@ def demo(
     module: str = typer.Argument("all", metavar="[MODULE|all]", help="renal, or all."),
     out: Path = typer.Option(..., "--out", "-o", help="Folder for the study and its results.", show_default=False),
     seed: int = typer.Option(0, help="Another seed, another patient."),
+    modality: str = typer.Option("", help="CT or MR, where the module has both; CT if left out."),
     bundle: str = typer.Option("", help="Model bundle: a folder, or the name of an installed one."),
     device: str = typer.Option("auto", help="auto, cpu, cuda or mps."),
     quiet: bool = typer.Option(False, "--quiet", "-q", help="No progress, no table."),
@@ -31,16 +32,17 @@ def demo(
     began = time.perf_counter()
     terminal = Terminal(quiet, as_json)
     entries = list(MODULES.values()) if module == "all" else [find(module)]
-    documents = [_one(entry, out / entry.key if module == "all" else out, seed, terminal, bundle, device) for entry in entries]
+    chosen = {"modality": modality} if modality else {}
+    documents = [_one(entry, out / entry.key if module == "all" else out, seed, chosen, terminal, bundle, device) for entry in entries]
     terminal.note(f"Done in {time.perf_counter() - began:.0f} s.")
     terminal.report(documents if module == "all" else documents[0])
 
 
-def _one(entry: ModuleEntry, out: Path, seed: int, terminal: Terminal, bundle: str, device: str) -> dict[str, Any]:
+def _one(entry: ModuleEntry, out: Path, seed: int, chosen: dict[str, str], terminal: Terminal, bundle: str, device: str) -> dict[str, Any]:
     source = entry.submodule("demo")
     with terminal.progress("Phantom") as progress, progress.phase("Making a patient", share=1.0):
-        images: dict[str, Image] = source.study(seed)
-        reference, names = source.reference(seed)
+        images: dict[str, Image] = source.study(seed, **chosen)
+        reference, names = source.reference(seed, **chosen)
     size = sum(image.voxels.nbytes for image in images.values())
     with write_atomically(out / "study", needed_bytes=size) as folder:
         for name, image in images.items():

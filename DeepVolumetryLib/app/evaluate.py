@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import typer
 
-from ..errors import Cancelled, DeepVolumetryError, InputError, ModelError
+from ..errors import Cancelled, InputError, ModelError
 from ..image_io import read_image
 from ..modules import ModuleEntry, find
-from .console import Terminal, number
+from .console import Terminal, explain, number
 from .evaluation.cases import Case, read_cases
 from .evaluation.compare import compare
 from .evaluation.summary import summarize_groups
@@ -65,9 +65,10 @@ def evaluate(
             done.append(evaluation.case(case, f"{position}/{len(listed)} {case.name}"))
         except (Cancelled, ModelError):
             raise  # neither gets better with the next case
-        except DeepVolumetryError as error:
-            failed.append({"case": case.name, "group": case.group, "message": str(error), "exit_code": error.exit_code})
-            terminal.warn([f"{case.name}: {error}"])
+        except Exception as error:  # whatever happens in one case, the others are still worth their numbers
+            message, code = explain(error)
+            failed.append({"case": case.name, "group": case.group, "message": message, "exit_code": code})
+            terminal.warn([f"{case.name}: {message}"])
     document = {
         "schema": SCHEMA,
         "module": entry.key,
@@ -105,11 +106,11 @@ class Evaluation:
         session: Session,
         terminal: Terminal,
     ) -> None:
-        from ..bundle import find_bundle
+        from ..bundle.store import open_bundle
 
         self.entry, self.out, self.parameters, self.device, self.keep = entry, out, parameters, device, keep
         self.session, self.terminal = session, terminal
-        self.bundle = find_bundle(entry, bundle) if bundle else None
+        self.bundle = open_bundle(entry, bundle).path if bundle else None
 
     def case(self, case: Case, title: str) -> dict[str, Any]:
         """Numbers of one case: from an earlier run if nothing has changed since, else computed and remembered.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 import traceback
@@ -12,8 +11,9 @@ from collections.abc import Sequence
 import typer
 
 from .. import __version__
-from ..errors import Cancelled, DeepVolumetryError, ResourceError
+from ..errors import Cancelled
 from . import demo, evaluate, models, segment, synthesize, train
+from .console import explain
 
 app = typer.Typer(
     name="deepvolumetry",
@@ -72,23 +72,6 @@ def main(argv: Sequence[str] | None = None) -> int:
         message, code = explain(error)
         print(" ".join(message.split()), file=sys.stderr)
         return code
-
-
-def explain(error: BaseException) -> tuple[str, int]:
-    """One sentence for the user and the exit code."""
-    if isinstance(error, (KeyboardInterrupt, typer.Abort)):
-        error = Cancelled()
-    if isinstance(error, MemoryError):
-        error = ResourceError("The memory was not enough. Close other programs, or crop the image.")
-    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
-        error = ResourceError("The disk is full. Free some space, or choose another folder with --out.")
-    if isinstance(error, DeepVolumetryError):
-        return str(error), error.exit_code
-    # Typer's own errors (an unknown option, a missing argument); older versions take them from click.
-    if hasattr(error, "format_message"):
-        context = getattr(error, "ctx", None)
-        return f"{error.format_message()} See: {context.command_path if context else 'deepvolumetry'} --help", 2
-    return f"This should not have happened ({type(error).__name__}: {error}). Run again with --debug and report what it prints.", 1
 
 
 def _silence_itk() -> None:

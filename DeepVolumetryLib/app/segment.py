@@ -80,11 +80,11 @@ def run(
         InputError: if an input or a parameter cannot be used; nothing is written.
         ModelError, ResourceError, Cancelled: as their names say; nothing is written.
     """
-    from ..bundle import find_bundle
+    from ..bundle.store import open_bundle
     from ..engine.session import Session
 
     began = time.perf_counter() if began is None else began
-    path = find_bundle(entry, bundle) if bundle else None
+    path = open_bundle(entry, bundle).path if bundle else None
     with terminal.progress() as progress:
         with progress.phase("Reading", share=0.05):
             files = read(assign(inputs, INPUTS[entry.key]), INPUTS[entry.key])

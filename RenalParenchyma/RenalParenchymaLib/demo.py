@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+from DeepVolumetryLib.errors import InputError
+
 if TYPE_CHECKING:
     from DeepVolumetryLib.image import Image
     from DeepVolumetryLib.phantom.render import Study
@@ -28,7 +30,13 @@ def reference(seed: int = 0, modality: str = "CT") -> tuple[Image, dict[int, str
 
 @lru_cache(maxsize=2)
 def phantom(seed: int = 0, modality: str = "CT") -> Study:
-    """Image, reference and exact volumes together. Seed 0 is a patient with a tumor and a cyst."""
+    """Image, reference and exact volumes together. Seed 0 is a patient with a tumor and a cyst.
+
+    Raises:
+        InputError: if the modality is neither CT nor MR.
+    """
+    if modality not in _SPACING:
+        raise InputError(f"There is no phantom for the modality “{modality}”. Choose one of {', '.join(_SPACING)}.")
     from DeepVolumetryLib.phantom.abdomen import abdomen
     from DeepVolumetryLib.phantom.render import render
 

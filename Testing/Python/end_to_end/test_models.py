@@ -6,6 +6,9 @@ import json
 
 import pytest
 
+from DeepVolumetryLib.app.main import main
+from DeepVolumetryLib.modules import MODULES
+
 safetensors = pytest.importorskip("safetensors.numpy")
 np = pytest.importorskip("numpy")
 
@@ -49,6 +52,15 @@ def test_changed_weights_are_refused_with_exit_code_3(deepvolumetry, a_bundle, a
     assert answer.code == 3
     assert "is not the one that was checked (SHA-256 differs)" in answer.sentence
     assert deepvolumetry("models", "list", "--json").json["models"][0]["state"] == "refused"
+    assert deepvolumetry("segment", "renal", "-i", a_kidney_file, "-o", tmp_path / "out", "--bundle", "my_kidneys").code == 3
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.skipif(not MODULES["renal"].manifest_path.exists(), reason="there is no shipped model to compare with")
+def test_a_model_for_other_labels_is_refused(a_bundle, tmp_path, capsys, monkeypatch):
+    monkeypatch.setenv("DEEPVOLUMETRY_HOME", str(tmp_path / "home"))
+    assert main(["models", "import", str(a_bundle)]) == 3
+    assert "labels are background, kidney but this module needs" in capsys.readouterr().err
 
 
 def test_a_folder_that_is_no_bundle_is_refused(deepvolumetry, tmp_path):
