@@ -1,4 +1,4 @@
-"""What a person at the terminal sees: results on stdout, unless JSON was asked for; progress and warnings on stderr; one sentence a problem."""
+"""What a person at the terminal sees: results on stdout (stderr with --json), progress, warnings and problems on stderr."""
 
 from __future__ import annotations
 
