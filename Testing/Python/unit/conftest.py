@@ -66,7 +66,7 @@ def brightness_classifier(boundaries: dict[int, float], classes: int = 5, sharpn
 
 @pytest.fixture
 def a_toy_bundle(tmp_path, monkeypatch) -> Path:
-    """A bundle whose localizer and refiner call what is brighter than 60 HU kidney and parenchyma, and brighter than 300 HU spine."""
+    """A bundle whose localizer and refiner call what is brighter than 45 HU kidney and parenchyma, and brighter than 300 HU spine."""
     from safetensors.torch import save_file
 
     from RenalParenchymaLib import pipeline
@@ -77,8 +77,8 @@ def a_toy_bundle(tmp_path, monkeypatch) -> Path:
     (folder / "models").mkdir(parents=True)
     (folder / "configs").mkdir()
     networks = {
-        "localizer": (brightness_classifier({KIDNEY: 60, SPINE: 300}), LOCALIZER_CLASSES),
-        "refiner": (brightness_classifier({PARENCHYMA: 60}), REFINER_CLASSES),
+        "localizer": (brightness_classifier({KIDNEY: 45, SPINE: 300}), LOCALIZER_CLASSES),
+        "refiner": (brightness_classifier({PARENCHYMA: 45}), REFINER_CLASSES),
     }
     formats = {}
     for name, (network, labels) in networks.items():
