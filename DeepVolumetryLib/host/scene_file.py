@@ -35,9 +35,10 @@ def load_scene(path: str | os.PathLike) -> None:
     path = Path(path)
     if not path.is_file():
         raise InputError(f"{path} was not found. Check the path.")
-    scene = start()
+    scene, folder = start(), Path.cwd()
     with _quiet():
         read = scene.ReadFromMRB(str(path), True)
+    os.chdir(folder)  # a damaged bundle leaves the process in a temporary folder that is gone
     if not read:
         raise InputError(f"{path.name} could not be read: it is no Slicer scene bundle (.mrb), or it is damaged.")
 

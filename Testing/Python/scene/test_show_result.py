@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from dataclasses import replace
 
 import numpy as np
@@ -317,8 +318,10 @@ def test_a_saved_scene_holds_the_same_result_when_loaded(tmp_path, a_volume_node
 
 def test_a_scene_file_that_is_none_is_named(tmp_path, a_scene):
     (tmp_path / "broken.mrb").write_bytes(b"not a zip")
+    folder = Path.cwd()
     with pytest.raises(InputError, match=r"broken\.mrb could not be read"):
         host.load_scene(tmp_path / "broken.mrb")
+    assert Path.cwd() == folder
     with pytest.raises(InputError, match="was not found"):
         host.load_scene(tmp_path / "missing.mrb")
 
