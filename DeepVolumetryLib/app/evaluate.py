@@ -59,7 +59,8 @@ def evaluate(
     listed = read_cases(cases, [spec.name for spec in INPUTS[entry.key]])
     terminal = Terminal(quiet, as_json)
     evaluation = Evaluation(entry, out, parameters, bundle, device, keep, Session(), terminal)
-    done, failed = [], []
+    done: list[dict[str, Any]] = []
+    failed: list[dict[str, Any]] = []
     for position, case in enumerate(listed, 1):
         try:
             done.append(evaluation.case(case, f"{position}/{len(listed)} {case.name}"))
@@ -87,9 +88,9 @@ def evaluate(
     if failed:
         names = ", ".join(entry["case"] for entry in failed)
         first = f"{failed[0]['case']}: {failed[0]['message']}"
-        error = InputError(f"{len(failed)} of {len(listed)} cases could not be evaluated ({names}). {first}")
-        error.exit_code = failed[0]["exit_code"]
-        raise error
+        problem = InputError(f"{len(failed)} of {len(listed)} cases could not be evaluated ({names}). {first}")
+        problem.exit_code = failed[0]["exit_code"]
+        raise problem
 
 
 class Evaluation:
