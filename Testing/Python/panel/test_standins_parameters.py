@@ -194,7 +194,7 @@ def test_a_reserved_name_and_a_wrong_import_raise(slicer):
             setValue: int = 1
 
     with pytest.raises(ImportError):
-        from slicer.parameterNodeWrapper import WithinRangee  # noqa: F401
+        from slicer.parameterNodeWrapper import WithinRangee  # noqa: F401  # panel-check: ignore
     with pytest.raises(NotImplementedError, match="createGui"):
         from slicer.parameterNodeWrapper import createGui  # noqa: F401
 

@@ -15,7 +15,7 @@ from PySide6.QtWidgets import QWidget
 
 from .node_combobox import qSlicerWidget
 from .signals import disconnect, emit
-from .strict import implements
+from .strict import implements, unwrap
 
 
 @implements
@@ -76,7 +76,7 @@ class LoadedModule:
 
     @property
     def widget(self):
-        return self.container._real.self()
+        return unwrap(self.container).self()
 
     @property
     def logic(self):
@@ -90,15 +90,15 @@ class LoadedModule:
         """Make the module's widget in its container and run setup(), as on the first visit and on reload."""
         python = sys.modules[self.name]
         widget = getattr(python, f"{self.name}Widget")(self.container)
-        self.container._real._python_widget = widget
+        unwrap(self.container)._python_widget = widget
         setattr(slicer.modules, f"{self.name}Widget", widget)
         widget.setup()
 
     def enter(self) -> None:
-        self.container._real.enter()
+        unwrap(self.container).enter()
 
     def exit(self) -> None:
-        self.container._real.exit()
+        unwrap(self.container).exit()
 
     def reload(self) -> None:
         """What the Reload button does."""
@@ -106,9 +106,9 @@ class LoadedModule:
 
     def unload(self) -> None:
         """What Slicer does when it closes: cleanup(), then the widgets go."""
-        emit(slicer.app._real.moduleManager(), "moduleAboutToBeUnloaded(QString)", self.name)
-        self.container._real.deleteLater()
-        slicer.app._real.moduleManager().modules.pop(self.name, None)
+        emit(unwrap(slicer.app).moduleManager(), "moduleAboutToBeUnloaded(QString)", self.name)
+        unwrap(self.container).deleteLater()
+        unwrap(slicer.app).moduleManager().modules.pop(self.name, None)
         for attribute in (self.name.lower(), f"{self.name}Widget", f"{self.name}Instance"):
             vars(slicer.modules).pop(attribute, None)
         sys.modules.pop(self.name, None)
@@ -118,7 +118,7 @@ class LoadedModule:
 
 def _complete_startup() -> None:
     """Modules register sample data when Slicer has started; that happens once, so the connections are used up."""
-    application = slicer.app._real
+    application = unwrap(slicer.app)
     emit(application, "startupCompleted()")
     disconnect(application, "startupCompleted()")
 
@@ -140,21 +140,21 @@ def load_module(name: str, folder: Path | str, show: bool = False) -> LoadedModu
     spec.loader.exec_module(python)
 
     parent = slicer.qSlicerScriptedLoadableModule()
-    parent._real.setProperty("_path", str(folder / f"{name}.py"))
-    parent._real.setProperty("_name", name)
+    unwrap(parent).setProperty("_path", str(folder / f"{name}.py"))
+    unwrap(parent).setProperty("_name", name)
     instance = getattr(python, name)(parent)
     container = slicer.qSlicerScriptedLoadableModuleWidget()
     container.setLayout(qt.QVBoxLayout())
-    container._real.setMRMLScene(slicer.mrmlScene)
-    parent._real._widget = container._real
-    manager = slicer.app._real.moduleManager()
-    manager.modules[name] = parent._real
+    unwrap(container).setMRMLScene(slicer.mrmlScene)
+    unwrap(parent)._widget = unwrap(container)
+    manager = unwrap(slicer.app).moduleManager()
+    manager.modules[name] = unwrap(parent)
     setattr(slicer.modules, name.lower(), parent)
     setattr(slicer.modules, f"{name}Instance", instance)
     emit(manager, "moduleLoaded(QString)", name)
     _complete_startup()
     loaded = LoadedModule(name, folder, python, instance, parent, container)
-    container._real._module = loaded
+    unwrap(container)._module = loaded
     loaded.make_widget()
     if show:
         container.resize(480, 900)
