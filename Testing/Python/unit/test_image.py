@@ -15,7 +15,8 @@ few = settings(max_examples=40, deadline=None)
 
 spacings = st.tuples(*[st.floats(0.4, 6.0)] * 3)
 origins = st.tuples(*[st.floats(-300, 300)] * 3)
-rotations = st.tuples(*[st.floats(-np.pi, np.pi)] * 3).map(lambda angles: Rotation.from_euler("xyz", angles).as_matrix())
+# ITK's singular value decomposition gives up on angles like 1e-313.
+rotations = st.tuples(*[st.floats(-np.pi, np.pi)] * 3).map(lambda angles: Rotation.from_euler("xyz", np.round(angles, 9)).as_matrix())
 flips = st.tuples(*[st.sampled_from([-1.0, 1.0])] * 3).map(np.diag)
 permutations = st.permutations([0, 1, 2]).map(lambda order: np.eye(3)[:, order])
 shears = st.tuples(*[st.floats(-0.4, 0.4)] * 3).map(lambda s: np.array([[1, s[0], s[1]], [0, 1, s[2]], [0, 0, 1]]))
