@@ -15,7 +15,7 @@ from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeEl
 from rich.table import Table
 
 from ..engine.progress import RunProgress
-from ..errors import Cancelled, DeepVolumetryError, ResourceError
+from ..errors import Cancelled, DeepVolumetryError, InputError, ResourceError
 
 _WIDTH = 120
 
@@ -91,6 +91,8 @@ def explain(error: BaseException) -> tuple[str, int]:
         error = ResourceError("The memory was not enough. Close other programs, or crop the image.")
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         error = ResourceError("The disk is full. Free some space, or choose another folder with --out.")
+    if isinstance(error, (PermissionError, FileExistsError, NotADirectoryError, IsADirectoryError)):
+        error = InputError(f"{error.filename} cannot be read or written ({error.strerror}). Choose another file or folder.")
     if isinstance(error, DeepVolumetryError):
         return str(error), error.exit_code
     # Typer's own errors (an unknown option, a missing argument); older versions take them from click.

@@ -57,6 +57,7 @@ def evaluate(
     parameters = {name: value for name, value in {"members": members, "seed": seed, "speed": speed}.items() if value is not None}
     entry.parameters(parameters)
     listed = read_cases(cases, [spec.name for spec in INPUTS[entry.key]])
+    out.mkdir(parents=True, exist_ok=True)
     terminal = Terminal(quiet, as_json)
     evaluation = Evaluation(entry, out, parameters, bundle, device, keep, Session(), terminal)
     done: list[dict[str, Any]] = []
@@ -81,7 +82,6 @@ def evaluate(
         "cases": done,
         "failed": failed,
     }
-    out.mkdir(parents=True, exist_ok=True)
     write_json(out / "metrics.json", document)
     _show(document, terminal, out)
     terminal.report(document)
@@ -126,9 +126,7 @@ class Evaluation:
             return known
         numbers = self._compute(case, title)
         memory.parent.mkdir(parents=True, exist_ok=True)
-        beside = memory.with_suffix(".part")
-        write_json(beside, {"fingerprint": fingerprint, **numbers})
-        beside.replace(memory)
+        write_json(memory, {"fingerprint": fingerprint, **numbers})
         return numbers
 
     def _compute(self, case: Case, title: str) -> dict[str, Any]:

@@ -93,8 +93,10 @@ def written(directory: Path, result: Result) -> Iterator[Path]:
 
 
 def write_json(path: Path, document: Any) -> None:
-    """Indented JSON without NaN, which other programs cannot read."""
-    path.write_text(json.dumps(document, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    """Indented JSON without NaN, which other programs cannot read; written beside, then renamed."""
+    beside = path.with_name(path.name + ".part")
+    beside.write_text(json.dumps(document, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    beside.replace(path)
 
 
 def _write_measurements(path: Path, result: Result) -> None:

@@ -174,6 +174,14 @@ def test_an_unknown_method_is_refused(deepvolumetry, a_cohort, tmp_path):
     assert "magic" in answer.sentence
 
 
+def test_an_output_that_is_a_file_is_refused(deepvolumetry, a_cohort, tmp_path):
+    (tmp_path / "out").write_text("mine")
+    answer = deepvolumetry("evaluate", "renal", "--cases", a_cohort(), "--out", tmp_path / "out")
+    assert answer.code == 2
+    assert "Choose another file or folder" in answer.sentence
+    assert (tmp_path / "out").read_text() == "mine"
+
+
 def test_worse_masks_get_worse_numbers(deepvolumetry, a_cohort, tmp_path):
     listing = a_cohort("1=kidney;11=kidney")
     reference = read_image(tmp_path / "reference.nrrd")
