@@ -93,6 +93,8 @@ class ReviewSection:
         slicer.vtkMRMLSliceNode.JumpAllSlices(
             slicer.mrmlScene, *self._regions[self.current].center_ras_mm, slicer.vtkMRMLSliceNode.CenteredJumpSlice
         )
+        combo = self.ui.overlayTargetComboBox
+        combo.setCurrentIndex(max(combo.findData(self._regions[self.current].target), 0))
         self._onSelected(self.current)
 
     def _onLooksRight(self) -> None:
