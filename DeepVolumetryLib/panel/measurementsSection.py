@@ -16,7 +16,7 @@ from .message import Message
 if TYPE_CHECKING:
     from ..measure.measurement import Measurement
 
-FRAME, PADDING = 4, 4
+FRAME, PADDING, VALUE_WIDTH = 4, 4, 64
 
 
 class MeasurementsSection:
@@ -28,6 +28,7 @@ class MeasurementsSection:
         self._measurements: Sequence[Measurement] = ()
         ui.measurementsTable.verticalHeader().setVisible(False)
         ui.measurementsTable.horizontalHeader().setHighlightSections(False)
+        ui.measurementsTable.horizontalHeader().setMinimumSectionSize(VALUE_WIDTH)
         ui.copyButton.connect("clicked(bool)", self._onCopy)
         self.show(())
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import qt
+import slicer
 from slicer.i18n import tr as _
 
 from ..bundle import import_bundle, list_bundles
@@ -61,7 +62,9 @@ class ModelSection:
         if not bundle.requires_consent or bundle.sha256 in self._accepted():
             return True
         text = _("The model {name} was made from data with a non-commercial license:\n\n{license}\n\nDo you accept it for your use?")
-        answer = qt.QMessageBox.question(None, _("License of the model"), text.format(name=bundle.name, license=bundle.license))
+        answer = qt.QMessageBox.question(
+            slicer.util.mainWindow(), _("License of the model"), text.format(name=bundle.name, license=bundle.license)
+        )
         if answer != qt.QMessageBox.Yes:
             return False
         qt.QSettings().setValue(CONSENT_KEY, " ".join([*self._accepted(), bundle.sha256]))
@@ -81,7 +84,7 @@ class ModelSection:
         self.message.hint(text.format(version=bundle.version, license=bundle.license, verified=verified))
 
     def _onImport(self) -> None:
-        path = qt.QFileDialog.getOpenFileName(None, _("Import a model"), "", _("Model bundles (*.zip)"))
+        path = qt.QFileDialog.getOpenFileName(slicer.util.mainWindow(), _("Import a model"), "", _("Model bundles (*.zip)"))
         if not path:
             return
         try:

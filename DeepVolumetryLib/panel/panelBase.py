@@ -164,7 +164,8 @@ class VolumetryWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if self._parameterNode:
             self._parameterNode.outputSegmentation = self.logic.segmentationNode
         if result.warnings:
-            self.runSection.message.warning("\n".join(result.warnings))
+            bullet = "• " if len(result.warnings) > 1 else ""
+            self.runSection.message.warning("\n".join(f"{bullet}{warning}" for warning in result.warnings))
         else:
             seconds = result.provenance.seconds.get("total", 0)
             self.runSection.message.info(_("Done in {seconds} s.").format(seconds=max(1, round(seconds))))
