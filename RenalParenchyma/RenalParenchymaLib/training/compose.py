@@ -22,6 +22,7 @@ from .structures import FAT, SKIN, SOFT, WALL
 
 _BOWEL = (13, 17, 82, 86)  # colon, duodenum, small bowel, stomach
 _OWN_KIDNEYS = (40, 41, 42, 43)
+_LARGE_TUMOR_ML, _LARGE_TUMOR_SHARE = 90.0, 0.3
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,13 @@ class Anatomy:
         for number, kidney in enumerate(kidneys):
             self.by_case.setdefault(kidney.case, {})[kidney.side] = number
         self.cases = sorted(self.by_case)
+        # Every fourth patient has a tumor as large as a kidney. Drawn that often, any bright organ beside a kidney is taken for one.
+        tumor_ml = {
+            case: sum(int((kidneys[n].labels == TUMOR).sum()) for n in sides.values()) * SPACING_MM**3 / 1000
+            for case, sides in self.by_case.items()
+        }
+        share = np.array([_LARGE_TUMOR_SHARE if tumor_ml[case] > _LARGE_TUMOR_ML else 1.0 for case in self.cases])
+        self.case_weights = share / share.sum()
         # Real torsos look right, procedural ones vary: three of four draws are real where both are there.
         real = np.array([not t.name.startswith("procedural") for t in torsos])
         weights = np.where(real, 0.75 / max(1, real.sum()), 0.25 / max(1, (~real).sum()))
@@ -76,7 +84,7 @@ class Anatomy:
     def pair(self, rng: np.random.Generator, variation: Variation) -> dict[str, tuple[int, bool]]:
         """Kidneys for the two sides: side -> (number, mirrored). Sometimes one is missing or borrowed from another patient."""
         chosen: dict[str, tuple[int, bool]] = {}
-        case = self.by_case[self.cases[rng.integers(len(self.cases))]]
+        case = self.by_case[self.cases[rng.choice(len(self.cases), p=self.case_weights)]]
         for side in ("left", "right"):
             if rng.random() < variation.borrowed:
                 number = int(rng.integers(len(self.kidneys)))

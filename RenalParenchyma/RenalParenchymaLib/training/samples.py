@@ -54,7 +54,8 @@ def draw_sample(anatomy: Anatomy, settings: SampleSettings, rng: np.random.Gener
     target = localizer_target(composition) if localizer else composition.kidney
     image = torch.from_numpy(np.ascontiguousarray(array, dtype=np.float32))[None]
     target = torch.where(covered, target, torch.zeros((), dtype=target.dtype))
-    if rng.random() < 0.5:  # anatomy mirrored left to right: no target class knows its side
+    if not localizer and rng.random() < 0.5:
+        # Mirrored anatomy doubles what the refiner sees. The localizer keeps sides: liver and spleen tell it where it is.
         image, target, covered = image.flip(-1), target.flip(-1), covered.flip(-1)
     return image, target.contiguous(), covered.contiguous()
 
