@@ -85,10 +85,3 @@ def carry(channels: torch.Tensor, grid: Image, target: Image, outside: Sequence[
     base = torch.tensor(outside, dtype=torch.float32)[:, None, None, None]
     found = functional.grid_sample((channels - base)[None], points, mode="bilinear", padding_mode="zeros", align_corners=False)[0]
     return found + base
-
-
-def padded(volume: torch.Tensor, multiple: int) -> torch.Tensor:
-    """(K, J, I) padded at the far sides to a multiple with its lowest value."""
-    sides = [(-count) % multiple for count in volume.shape]
-    value = float(volume.min())
-    return functional.pad(volume, (0, sides[2], 0, sides[1], 0, sides[0]), value=value)

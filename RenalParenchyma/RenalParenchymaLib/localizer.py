@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -10,10 +11,11 @@ import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from DeepVolumetryLib.engine.device import Device, inference
+from DeepVolumetryLib.engine.device import Device
+from DeepVolumetryLib.engine.tiles import TilePredictor
 from DeepVolumetryLib.image import Image
 
-from .grids import Sampled, box_grid, corners_ras, padded, sample
+from .grids import Sampled, box_grid, corners_ras, sample
 from .intensity import normalized
 from .labels import KIDNEY, LIVER, SPINE, SPLEEN
 from .laterality import Candidate
@@ -37,6 +39,7 @@ class Located:
         components: number of the candidate that each voxel belongs to, 0 for none.
         candidates: the largest first; ``candidates[n]`` has number n + 1.
         spine_r_mm: R coordinate of the spine (or of the body where no spine is seen) at each slice of the grid.
+        warnings: what had to be done for want of memory.
     """
 
     grid: Image
@@ -45,6 +48,7 @@ class Located:
     components: NDArray[np.int32]
     candidates: list[Candidate]
     spine_r_mm: NDArray[np.float64]
+    warnings: list[str] = field(default_factory=list)
 
     def midline_at(self, s_mm: float) -> float:
         """R coordinate of the spine at a height S, both in mm."""
@@ -68,20 +72,14 @@ class Localizer:
         outline = corners_ras(image)
         whole = sample(image, box_grid(outline.min(0), outline.max(0), LOCALIZER_MM))
         seen = _body(whole, image.modality)
-        probability = self._probabilities(seen, image.modality)
+        volume = torch.from_numpy(normalized(seen.image.voxels, image.modality, seen.covered))
+        predictor = TilePredictor(self.network, self.device, multiple=STRIDE, activation=partial(torch.softmax, dim=1))
+        probability = predictor(volume[None]).numpy()
         kidney = probability[KIDNEY]
         components, candidates = _candidates(kidney, seen)
         return Located(
             seen.image, kidney, probability[LIVER] + probability[SPLEEN], components, candidates, _midline(probability[SPINE], seen)
         )
-
-    def _probabilities(self, seen: Sampled, modality: str) -> NDArray[np.float32]:
-        volume = torch.from_numpy(normalized(seen.image.voxels, modality, seen.covered))
-        shape = volume.shape
-        with inference(self.device):
-            batch = padded(volume, STRIDE)[None, None].to(self.device.name, memory_format=torch.channels_last_3d)
-            probability = torch.softmax(self.network(batch).float(), 1)[0].cpu()
-        return probability[:, : shape[0], : shape[1], : shape[2]].numpy()
 
 
 def _body(whole: Sampled, modality: str) -> Sampled:

@@ -73,6 +73,8 @@ class RenalPipeline:
             assembled = assemble(image, refined)
         with progress.phase("Measuring", share=0.1), _Timed(seconds, "postprocess"):
             result = self._result(image, chosen, refined, assembled, parameters)
+        short = [*located.warnings, *(text for kidney in refined.values() for text in kidney.warnings)]
+        result.warnings.extend(dict.fromkeys(short))
         seconds["inference"] = seconds["localize"] + seconds["refine"]
         seconds["total"] = time.monotonic() - started
         result.provenance.seconds.update(seconds)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch.nn import functional
 
-from DeepVolumetryLib.engine.device import Device, inference
+from DeepVolumetryLib.engine.device import Device
+from DeepVolumetryLib.engine.tiles import TilePredictor
 from DeepVolumetryLib.image import Image
 
-from .grids import box_grid, padded, sample
+from .grids import box_grid, sample
 from .intensity import normalized
 from .labels import BACKGROUND, CYST, PARENCHYMA, SINUS, TUMOR
 from .networks import REFINER_MM, STRIDE
@@ -69,11 +70,13 @@ class Refined:
         grid: where it lies.
         probability: mean over the members, (5, k, j, i), classes of ``labels.py``.
         member_ml: volumes per member, (members, 4): organ, parenchyma, tumor, cyst.
+        warnings: what had to be done for want of memory.
     """
 
     grid: Image
     probability: torch.Tensor
     member_ml: NDArray[np.float64]
+    warnings: list[str] = field(default_factory=list)
 
 
 class Refiner:
@@ -111,32 +114,32 @@ class Refiner:
         own = torch.from_numpy(owned(grid) & seen.covered)
         mean = torch.zeros((_CLASSES, *volume.shape))
         volumes = []
+        predictor = TilePredictor(self.network, self.device, multiple=STRIDE)
         for way in ways:
-            probability = _kept(self._predict(volume, way), own)
+            probability = _kept(_predict(predictor, volume, way), own)
             mean += probability / len(ways)
             volumes.append(_volumes(probability, grid.voxel_ml))
             step()
-        return Refined(grid, _connected(mean), np.array(volumes))
+        return Refined(grid, _connected(mean), np.array(volumes), predictor.warnings)
 
-    def _predict(self, volume: torch.Tensor, way: Member) -> torch.Tensor:
-        shape = volume.shape
-        if way.mirrored:
-            volume = volume.flip(-1)
-        if way.bend != 1.0 or way.gain != 1.0:
-            low, high = float(volume.min()), float(volume.max())
-            scaled = ((volume - low) / max(high - low, 1e-6)).pow(way.bend) * (high - low) + low
-            volume = scaled * way.gain
-        if way.zoom != 1.0:
-            size = [max(STRIDE, round(n * way.zoom)) for n in shape]
-            volume = functional.interpolate(volume[None, None], size=size, mode="trilinear", align_corners=False)[0, 0]
-        inner = volume.shape
-        with inference(self.device):
-            batch = padded(volume, STRIDE)[None, None].to(self.device.name, memory_format=torch.channels_last_3d)
-            logits = self.network(batch).float()[:, :, : inner[0], : inner[1], : inner[2]]
-            if way.zoom != 1.0:
-                logits = functional.interpolate(logits, size=shape, mode="trilinear", align_corners=False)
-            probability = torch.softmax(logits, 1)[0].cpu()
-        return probability.flip(-1) if way.mirrored else probability
+
+def _predict(predictor: TilePredictor, volume: torch.Tensor, way: Member) -> torch.Tensor:
+    """Probabilities (5, K, J, I) of one member, seen its way and brought back."""
+    shape = volume.shape
+    if way.mirrored:
+        volume = volume.flip(-1)
+    if way.bend != 1.0 or way.gain != 1.0:
+        low, high = float(volume.min()), float(volume.max())
+        scaled = ((volume - low) / max(high - low, 1e-6)).pow(way.bend) * (high - low) + low
+        volume = scaled * way.gain
+    if way.zoom != 1.0:
+        size = [max(STRIDE, round(n * way.zoom)) for n in shape]
+        volume = functional.interpolate(volume[None, None], size=size, mode="trilinear", align_corners=False)[0, 0]
+    logits = predictor(volume[None])
+    if way.zoom != 1.0:
+        logits = functional.interpolate(logits[None], size=shape, mode="trilinear", align_corners=False)[0]
+    probability = torch.softmax(logits, 0)
+    return probability.flip(-1) if way.mirrored else probability
 
 
 def _kept(probability: torch.Tensor, own: torch.Tensor) -> torch.Tensor:

@@ -9,10 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from DeepVolumetryLib.engine.device import Device, choose_device, is_out_of_memory
-from DeepVolumetryLib.engine.members import run_members
 from DeepVolumetryLib.engine.tiles import TilePredictor, blend_weights, plan_tiles
 from DeepVolumetryLib.errors import Cancelled, InputError, ResourceError
-from DeepVolumetryLib.uncertainty.accumulate import MemberAccumulator
 
 CPU = Device("cpu")
 sizes = st.tuples(*[st.integers(1, 40)] * 3)
@@ -166,35 +164,6 @@ def test_other_errors_of_a_network_are_not_taken_for_short_memory(a_network):
     with pytest.raises(RuntimeError, match="channels"):
         TilePredictor(a_network, CPU)(torch.zeros(2, 4, 4, 4))
     assert not is_out_of_memory(ValueError("out of memory"))
-
-
-class Mirrored:
-    def forward(self, volume):
-        return volume.flip(-1)
-
-    backward = forward
-
-
-class Plain:
-    def forward(self, volume):
-        return volume
-
-    backward = forward
-
-
-def test_members_stream_into_an_accumulator(a_network, a_volume):
-    predictor = TilePredictor(a_network, CPU, activation=lambda x: x.softmax(1))
-    accumulator, fractions = MemberAccumulator((3, 20, 37, 50), voxel_ml=0.001), []
-    run_members([Plain(), Mirrored()], a_volume, predictor, lambda p: accumulator.add(p.numpy()), fractions.append)
-    expected = (predictor(a_volume) + predictor(a_volume.flip(-1)).flip(-1)) / 2
-    assert accumulator.count == 2
-    assert np.allclose(accumulator.mean, expected.numpy(), atol=1e-6)
-    assert fractions == [0.5, 0.5, 1.0, 1.0]
-
-
-def test_no_members_are_refused(a_network, a_volume):
-    with pytest.raises(ValueError, match="at least one member"):
-        run_members([], a_volume, TilePredictor(a_network, CPU), list)
 
 
 def test_the_cpu_computes_in_single_precision_unless_asked(monkeypatch):

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from DeepVolumetryLib.image import Image
-from RenalParenchymaLib.grids import box_grid, carry, corners_ras, index_box, padded, sample
+from RenalParenchymaLib.grids import box_grid, carry, corners_ras, index_box, sample
 
 ROTATED = Rotation.from_euler("xyz", (20, -35, 50), degrees=True).as_matrix()
 SHEARED = np.array([[1.0, 0.25, 0.0], [0.0, 1.0, -0.2], [0.1, 0.0, 1.0]])
@@ -112,11 +112,3 @@ def test_an_index_box_stays_inside_the_image_and_is_never_empty():
     low, high = index_box(image, np.array([[100.0, 100, 100], [120, 120, 120]]), margin=2)
     assert low.tolist() == [3, 4, 5]
     assert high.tolist() == [4, 5, 6]
-
-
-def test_padding_reaches_a_multiple_with_the_lowest_value():
-    volume = torch.arange(24.0).reshape(2, 3, 4) + 7
-    wide = padded(volume, 4)
-    assert wide.shape == (4, 4, 4)
-    assert wide[:2, :3, :4].equal(volume)
-    assert float(wide[2:].unique()) == 7
