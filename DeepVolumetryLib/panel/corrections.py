@@ -66,12 +66,15 @@ class Corrections:
 
     def write(self, key: str, box: Box, mask: NDArray[np.bool_]) -> None:
         """Replace a segment inside a box (K, J, I) in the scene; `takeOver` then sees the change."""
+        whole = union(self._boxes[key], box)
+        voxels = self.result.segments[key][whole].copy()
+        voxels[tuple(slice(b.start - w.start, b.stop - w.start) for b, w in zip(box, whole, strict=True))] = mask
         labelmap = slicer.vtkOrientedImageData()
-        labelmap.SetExtent([edge for axis in (2, 1, 0) for edge in (box[axis].start, box[axis].stop - 1)])
-        labelmap.GetPointData().SetScalars(numpy_to_vtk(np.ascontiguousarray(mask, np.uint8).ravel(), deep=True))
+        labelmap.SetExtent([edge for axis in (2, 1, 0) for edge in (whole[axis].start, whole[axis].stop - 1)])
+        labelmap.GetPointData().SetScalars(numpy_to_vtk(voxels.astype(np.uint8).ravel(), deep=True))
         labelmap.SetImageToWorldMatrix(self._matrix)
         logic = slicer.vtkSlicerSegmentationsModuleLogic
-        logic.SetBinaryLabelmapToSegment(labelmap, self.node, key, logic.MODE_REPLACE, labelmap.GetExtent())
+        logic.SetBinaryLabelmapToSegment(labelmap, self.node, key, logic.MODE_REPLACE)
 
     def _known(self) -> list[str]:
         present = set(self.node.GetSegmentation().GetSegmentIDs())

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 
+import qt
 import slicer
 from slicer.i18n import tr as _
 
@@ -64,7 +66,14 @@ class InputsSection:
         self._onChanged()
 
     def _onSampleData(self) -> None:
-        with slicer.util.tryWithErrorDisplay(_("The sample could not be made."), waitCursor=True):
+        slicer.app.setOverrideCursor(qt.QCursor(qt.Qt.WaitCursor))
+        try:
             node = self._loadSample()
-            self.ui.inputSelector.setCurrentNode(node)
-            slicer.util.setSliceViewerLayers(background=node, fit=True)
+        except Exception as error:
+            logging.exception("The sample could not be made")
+            self.message.error(_("The sample could not be made ({reason}). Choose a volume.").format(reason=error))
+            return
+        finally:
+            slicer.app.restoreOverrideCursor()
+        self.ui.inputSelector.setCurrentNode(node)
+        slicer.util.setSliceViewerLayers(background=node, fit=True)

@@ -156,7 +156,8 @@ class VolumetryWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         if event.exit_code == Cancelled.exit_code:
             self.runSection.message.hint(event.message)
         else:
-            logging.error("%s", event.message)
+            # The sentence is for the panel: it may hold the name of a volume, and that the name of a patient.
+            logging.error("The segmentation ended with code %s while “%s”", event.exit_code, event.phase)
             self.runSection.message.error(event.message)
 
     def _showDone(self) -> None:

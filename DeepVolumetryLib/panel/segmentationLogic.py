@@ -203,6 +203,7 @@ class SegmentationLogic(ScriptedLoadableModuleLogic):
         """Let the structure of a review region begin at another probability there; `remeasure` takes it over."""
         from .cutOff import masksAt
 
+        self.remeasure()
         box, masks = masksAt(self.result, self.result.regions[index], probability)
         for key, mask in masks.items():
             self._corrections.write(key, box, mask)

@@ -114,6 +114,15 @@ def test_empty_panel_says_what_is_missing_and_offers_the_sample(a_panel):
     assert a_panel.ui.runButton.enabled and a_panel.widget.inputsSection.message.text == ""
 
 
+def test_sample_that_cannot_be_made_is_explained_in_the_panel(a_panel):
+    def full_disk(*_):
+        raise OSError("no space left")
+
+    a_panel.widget.inputsSection._loadSample = full_disk
+    a_panel.ui.sampleDataButton.click()
+    assert a_panel.widget.inputsSection.message.text == "The sample could not be made (no space left). Choose a volume."
+
+
 def test_only_volume_of_the_scene_is_chosen_when_the_module_is_entered(a_panel):
     a_panel.module.exit()
     node = a_panel.logic.makeSample()
@@ -410,8 +419,26 @@ def test_cut_off_moves_the_border_only_in_the_current_place(a_segmented_panel):
     after = panel.logic.result.segments
     gained = after["left_tumor"] & ~before["left_tumor"]
     assert gained.sum() == gained[box].sum() > 0
+    for key, mask in after.items():
+        different = mask != before[key]
+        assert different.sum() == different[box].sum(), key
     assert not (after["left_tumor"] & after["left_parenchyma"]).any()
     assert (after["left_kidney"] | ~gained).all()
+
+
+def test_cut_off_shrinks_what_the_model_overdid_and_hands_it_to_the_neighbor(a_segmented_panel):
+    panel = a_segmented_panel
+    index = next(i for i, r in enumerate(panel.logic.result.regions) if r.target == "tumor")
+    before = {key: mask.copy() for key, mask in panel.logic.result.segments.items()}
+    panel.widget.reviewSection.select(index)
+    panel.ui.regionThresholdSlider.value = 0.9
+    panel.wait(lambda: panel.logic.result.segments["left_tumor"].sum() < before["left_tumor"].sum())
+    after = panel.logic.result.segments
+    lost = before["left_tumor"] & ~after["left_tumor"]
+    handed = after["left_parenchyma"] & ~before["left_parenchyma"]
+    assert handed.sum() > 0 and (lost | ~handed).all()
+    assert not (after["left_tumor"] & after["left_parenchyma"]).any()
+    assert panel.logic.result.regions[index].reviewed == "fixed"
 
 
 def test_structure_that_the_model_missed_can_be_added_and_is_measured(a_segmented_panel):
