@@ -36,13 +36,13 @@ PROBES = {
 
 
 def problems() -> dict[str, str]:
-    """What keeps Qt or VTK from working here: name -> last line of what it said."""
+    """What keeps Qt or VTK from working here: name -> the error that it reports."""
     environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
     found = {}
     for name, code in PROBES.items():
         run = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, timeout=120)
         if run.returncode:
-            lines = run.stderr.strip().splitlines()
+            lines = [line for line in run.stderr.splitlines() if "Error" in line]
             found[name] = lines[-1] if lines else f"the process ended with {run.returncode}"
     return found
 
