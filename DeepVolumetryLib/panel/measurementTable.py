@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from ..measure.measurement import Measurement
 
 SIDES = {"left": "left", "right": "right", "total": "total", "both": "total"}
@@ -83,6 +85,26 @@ def verdicts(measurements: Iterable[Measurement]) -> list[tuple[str, str]]:
     table = rows(measurements)
     cells = (row.cells[side] for row in table for side in columns(table) if side in row.cells)
     return [(_subject(measurement), measurement.verdict) for measurement in cells if measurement.verdict]
+
+
+def changes(prior: Path, measurements: Iterable[Measurement]) -> list[str]:
+    """Volumes then and now: "Right kidney: 150 → 141 mL (−6 %), …".
+
+    Raises:
+        InputError: if the file is no report.
+    """
+    from ..measure.change import compare
+    from ..report.files import read_json
+
+    lines = []
+    for change in compare(read_json(prior).measurements, measurements):
+        if change.name != "Volume" or change.before == change.after == 0:
+            continue
+        percent = f" ({change.percent:+.0f} %)".replace("-", "−") if math.isfinite(change.percent) else ""
+        words = f", {change.verdict}" if change.verdict else ""
+        place = change.segment.replace("_", " ").capitalize()
+        lines.append(f"{place}: {number(change.before)} → {number(change.after)} {change.unit}{percent}{words}")
+    return lines
 
 
 def as_text(measurements: Iterable[Measurement]) -> str:

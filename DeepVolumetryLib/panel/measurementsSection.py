@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from html import escape
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import qt
 import slicer
 from slicer.i18n import tr as _
 
+from ..errors import DeepVolumetryError
 from . import measurementTable
 from .message import Message
 
@@ -29,7 +31,9 @@ class MeasurementsSection:
         ui.measurementsTable.verticalHeader().setVisible(False)
         ui.measurementsTable.horizontalHeader().setHighlightSections(False)
         ui.measurementsTable.horizontalHeader().setMinimumSectionSize(VALUE_WIDTH)
+        self.priorMessage = Message(ui, "prior")
         ui.copyButton.connect("clicked(bool)", self._onCopy)
+        ui.priorPathLineEdit.connect("currentPathChanged(QString)", self._showChanges)
         self.show(())
 
     def show(self, measurements: Sequence[Measurement], notes: Sequence[str] = ()) -> None:
@@ -44,12 +48,30 @@ class MeasurementsSection:
         self.ui.notesLabel.setText("\n".join(f"• {note}" for note in notes))
         self.ui.notesCollapsibleButton.setVisible(hasResult and bool(notes))
         self.ui.intervalLabel.setText(self._intervalText())
-        for widget in (self.ui.measurementsTable, self.ui.copyButton, self.ui.intervalLabel):
-            widget.setVisible(hasResult)
+        shown = ("measurementsTable", "copyButton", "intervalLabel", "priorLabel", "priorPathLineEdit")
+        for name in shown:
+            getattr(self.ui, name).setVisible(hasResult)
+        self._showChanges()
         if hasResult:
             self.message.clear()
         else:
             self.message.hint(_("Volumes and their intervals appear here after a segmentation."))
+
+    def _showChanges(self) -> None:
+        """What changed since the prior report, as far as both have it."""
+        lines: list[str] = []
+        self.priorMessage.clear()
+        path = Path(self.ui.priorPathLineEdit.currentPath or ".")
+        if self._measurements and path.is_file():
+            try:
+                lines = measurementTable.changes(path, self._measurements)
+            except DeepVolumetryError as error:
+                self.priorMessage.error(str(error))
+            else:
+                if not lines:
+                    self.priorMessage.hint(_("The prior report has no volume in common with this study."))
+        self.ui.changesLabel.setText("".join(f"<p style='margin: 3px 0'>{escape(line)}</p>" for line in lines))
+        self.ui.changesLabel.setVisible(bool(lines))
 
     def _intervalText(self) -> str:
         levels = {measurement.level for measurement in self._measurements if measurement.level and measurement.low is not None}

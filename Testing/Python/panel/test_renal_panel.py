@@ -483,6 +483,19 @@ def test_copied_measurements_can_be_pasted_as_text(a_segmented_panel):
     assert slicer.app.clipboard().text().startswith("\tRight\tLeft\tTotal\nKidney: Volume (mL)\t")
 
 
+def test_change_to_a_prior_study_is_said_in_words(a_segmented_panel, tmp_path):
+    panel = a_segmented_panel
+    prior = panel.logic.exportJson(tmp_path)
+    erase(panel, "left_tumor")
+    panel.wait(lambda: panel.value("left_tumor").value == 0)
+    panel.ui.priorPathLineEdit.currentPath = str(prior)
+    text = panel.ui.changesLabel.text
+    assert "Left tumor: " in text and " → 0 mL (−100 %)" in text and "Right kidney: " in text
+    (tmp_path / "other.json").write_text("{}")
+    panel.ui.priorPathLineEdit.currentPath = str(tmp_path / "other.json")
+    assert "is not a report of this version" in panel.widget.measurementsSection.priorMessage.text and not panel.ui.changesLabel.visible
+
+
 def test_export_is_disabled_with_the_reason_until_there_is_something(a_panel, tmp_path):
     message = a_panel.widget.exportSection.message
     assert message.text == "There is nothing to export before a segmentation." and not a_panel.ui.exportAllButton.enabled
