@@ -155,7 +155,7 @@ def kidney_parts(
         sinus: size of sinus and collecting system relative to average; random if None.
     """
     rng = np.random.default_rng(seed)
-    radii = scale * np.array([rng.normal(54, 4), rng.normal(29.5, 2), rng.normal(25, 2)]).clip((42, 22, 18), (68, 36, 31))
+    radii = scale * np.array([rng.normal(55.5, 4), rng.normal(30, 2), rng.normal(26, 2)]).clip((42, 22, 18), (68, 36, 31))
     width = sinus or rng.uniform(0.75, 1.25)
     surface = Wobble(rng, wavelength=0.9 * radii[0], amplitude=rng.uniform(0.02, 0.09))
     bean = Kidney(
@@ -186,7 +186,7 @@ def _calyces(rng: np.random.Generator, radii: NDArray, width: float) -> NDArray:
 
 def _lesion(rng: np.random.Generator, bean: Kidney, value: int) -> Lesion:
     """Somewhere along the surface but not in the hilum; from buried to hanging on by a rim."""
-    largest = 42.0 if value == TUMOR else 30.0
+    largest = 36.0 if value == TUMOR else 28.0
     radius = float(np.exp(rng.uniform(np.log(6 if value == TUMOR else 3), np.log(largest))))
     direction = rng.normal(size=3)
     direction[1] = -abs(direction[1]) if rng.random() < 0.85 else 0.3 * direction[1]
@@ -194,7 +194,8 @@ def _lesion(rng: np.random.Generator, bean: Kidney, value: int) -> Lesion:
     distance = np.linspace(5, 1.6 * bean.radii[0], 200)
     inside = bean.outline(*(distance * d for d in direction)) < 0
     depth = float(distance[inside].max(initial=5))
-    outside = float(rng.beta(1.2, 1.2) * 0.85)
+    # At most 4 cm beyond the surface: what hangs further out would grow through the back of a slim patient.
+    outside = min(float(rng.beta(1.2, 1.2) * 0.85), 20 / radius)
     center = direction * max(depth + (2 * outside - 1) * radius, 0.3 * depth)
     uneven = rng.uniform(0.01, 0.1 if value == TUMOR else 0.02)
     return Lesion(value, center, radius, outside, Wobble(rng, wavelength=1.8 * radius, amplitude=uneven))

@@ -118,9 +118,9 @@ def upper_abdomen(canvas: Canvas, body: Habitus, rng: np.random.Generator) -> No
 
     x0 = rng.normal(0.60, 0.04) * w
     right = np.array([x0, 0.34 * front, rng.normal(38, 10)])
-    right_radii = np.array([0.58 * w, 0.62 * front + 14, rng.normal(98, 10)]) * s
+    right_radii = np.array([26 + 0.36 * w, 45 + 0.36 * front, rng.normal(98, 10)]) * s
     left = np.array([rng.uniform(-0.15, 0.1) * w, 0.68 * front, rng.normal(72, 8)])
-    left_radii = np.array([0.65 * w, 0.28 * front, rng.uniform(26, 42)]) * s
+    left_radii = np.array([20 + 0.45 * w, 15 + 0.16 * front, rng.uniform(26, 42)]) * s
     uneven = Wobble(rng, wavelength=150, amplitude=0.08)
 
     def liver(x: NDArray, y: NDArray, z: NDArray) -> NDArray:
