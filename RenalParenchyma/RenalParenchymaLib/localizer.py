@@ -77,9 +77,8 @@ class Localizer:
         probability = predictor(volume[None]).numpy()
         kidney = probability[KIDNEY]
         components, candidates = _candidates(kidney, seen)
-        return Located(
-            seen.image, kidney, probability[LIVER] + probability[SPLEEN], components, candidates, _midline(probability[SPINE], seen)
-        )
+        neighbor, middle = probability[LIVER] + probability[SPLEEN], _midline(probability[SPINE], seen)
+        return Located(seen.image, kidney, neighbor, components, candidates, middle, predictor.warnings)
 
 
 def _body(whole: Sampled, modality: str) -> Sampled:
