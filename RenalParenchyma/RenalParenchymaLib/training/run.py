@@ -98,8 +98,13 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "cases": (_whole(0), "a whole number, 0 for all"),
     "modalities": (_shares, f"shares of {', '.join(MODALITIES)}"),
     "shape": (
-        lambda value: isinstance(value, tuple) and len(value) == 3 and all(_whole(STRIDE)(n) and n % STRIDE == 0 for n in value),
-        f"three multiples of {STRIDE}",
+        lambda value: (
+            isinstance(value, tuple)
+            and len(value) == 3
+            and all(_whole(STRIDE)(n) and n % STRIDE == 0 for n in value)
+            and max(value) > STRIDE
+        ),
+        f"three multiples of {STRIDE}, not all {STRIDE}",
     ),
     "total_minutes": (_positive, "a positive number"),
     "learning_rate": (_positive, "a positive number"),
