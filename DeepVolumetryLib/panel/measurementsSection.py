@@ -42,7 +42,7 @@ class MeasurementsSection:
         hasResult = bool(measurements)
         self._fillTable()
         verdicts = measurementTable.verdicts(measurements)
-        lines = (f"<b>{escape(subject)}:</b> {escape(verdict)}" for subject, verdict in verdicts)
+        lines = (f"<b>{escape(subject)}:</b> {escape(verdict).replace(' %', '&nbsp;%')}" for subject, verdict in verdicts)
         self.ui.verdictLabel.setText("".join(f"<p style='margin: 3px 0'>{line}</p>" for line in lines))
         self.ui.verdictLabel.setVisible(bool(verdicts))
         self.ui.notesLabel.setText("\n".join(f"• {note}" for note in notes))
