@@ -22,7 +22,10 @@ from .structures import FAT, SKIN, SOFT, WALL
 
 _BOWEL = (13, 17, 82, 86)  # colon, duodenum, small bowel, stomach
 _OWN_KIDNEYS = (40, 41, 42, 43)
-_LARGE_TUMOR_ML, _LARGE_TUMOR_SHARE = 90.0, 0.3
+# Every fourth patient has a tumor as large as a kidney. Drawn that often, whatever lies beside a kidney is taken for its tumor:
+# on MR, where gray values are relative, liver and spleen too.
+_LARGE_TUMOR_ML = {"any": 90.0, "small": 30.0}
+_LARGE_TUMOR_SHARE = {"any": 0.3, "small": 0.04}
 
 
 @dataclass(frozen=True)
@@ -69,27 +72,30 @@ class Anatomy:
         for number, kidney in enumerate(kidneys):
             self.by_case.setdefault(kidney.case, {})[kidney.side] = number
         self.cases = sorted(self.by_case)
-        # Every fourth patient has a tumor as large as a kidney. Drawn that often, any bright organ beside a kidney is taken for one.
-        tumor_ml = {
-            case: sum(int((kidneys[n].labels == TUMOR).sum()) for n in sides.values()) * SPACING_MM**3 / 1000
-            for case, sides in self.by_case.items()
-        }
-        share = np.array([_LARGE_TUMOR_SHARE if tumor_ml[case] > _LARGE_TUMOR_ML else 1.0 for case in self.cases])
-        self.case_weights = share / share.sum()
+        self.case_weights = self._weights(_LARGE_TUMOR_ML["any"], _LARGE_TUMOR_SHARE["any"])
+        self.small_lesion_weights = self._weights(_LARGE_TUMOR_ML["small"], _LARGE_TUMOR_SHARE["small"])
         # Real torsos look right, procedural ones vary: three of four draws are real where both are there.
         real = np.array([not t.name.startswith("procedural") for t in torsos])
         weights = np.where(real, 0.75 / max(1, real.sum()), 0.25 / max(1, (~real).sum()))
         self.torso_weights = weights / weights.sum()
 
-    def pair(self, rng: np.random.Generator, variation: Variation) -> dict[str, tuple[int, bool]]:
+    def _weights(self, large_ml: float, share: float) -> np.ndarray:
+        """How often each patient is drawn: those with a large tumor less often."""
+        tumor_ml = (
+            sum(int((self.kidneys[n][0] == TUMOR).sum()) for n in self.by_case[case].values()) * SPACING_MM**3 / 1000 for case in self.cases
+        )
+        weights = np.array([share if volume > large_ml else 1.0 for volume in tumor_ml])
+        return weights / weights.sum()
+
+    def pair(self, rng: np.random.Generator, variation: Variation, small_lesions: bool = False) -> dict[str, tuple[int, bool]]:
         """Kidneys for the two sides: side -> (number, mirrored). Sometimes one is missing or borrowed from another patient."""
         chosen: dict[str, tuple[int, bool]] = {}
-        case = self.by_case[self.cases[rng.choice(len(self.cases), p=self.case_weights)]]
+        weights = self.small_lesion_weights if small_lesions else self.case_weights
+        case, lender = (self.by_case[self.cases[n]] for n in rng.choice(len(self.cases), 2, p=weights))
         for side in ("left", "right"):
             if rng.random() < variation.borrowed:
-                number = int(rng.integers(len(self.kidneys)))
-                own = next(s for entry in self.by_case.values() for s, n in entry.items() if n == number)
-                chosen[side] = (number, own != side)
+                own = list(lender)[rng.integers(len(lender))]
+                chosen[side] = (lender[own], own != side)
             elif side in case:
                 chosen[side] = (case[side], False)
         if len(chosen) == 2 and rng.random() < variation.solitary:
@@ -137,6 +143,7 @@ def compose(
     center: str,
     jitter_mm: float = 15.0,
     variation: Variation = Variation(),
+    small_lesions: bool = False,
 ) -> Composition:
     """A random anatomy on a patch.
 
@@ -146,9 +153,10 @@ def compose(
         center: "kidney" puts a kidney near the middle; "both" the place between the two; "anywhere" picks any place of the torso.
         jitter_mm: how far from the middle the kidney may lie.
         variation: how far the anatomy is varied.
+        small_lesions: draw patients with large tumors rarely.
     """
     labels, outside, tissue_of_structure, torso = anatomy.torsos[rng.choice(len(anatomy.torsos), p=anatomy.torso_weights)]
-    sides = anatomy.pair(rng, variation)
+    sides = anatomy.pair(rng, variation, small_lesions)
     if center == "kidney" and sides:
         side = list(sides)[rng.integers(len(sides))]
         middle = torso.centers[side] + rng.uniform(-jitter_mm, jitter_mm, 3)

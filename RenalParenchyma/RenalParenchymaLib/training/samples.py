@@ -40,10 +40,11 @@ def draw_sample(anatomy: Anatomy, settings: SampleSettings, rng: np.random.Gener
     localizer = settings.network == "localizer"
     place = "kidney" if not localizer or rng.random() < 0.8 else "anywhere"
     spacing = settings.spacing * float(np.exp(rng.uniform(-0.12, 0.12)))
-    composition = compose(anatomy, settings.shape, spacing, rng, place, jitter_mm=60.0 if localizer else 14.0)
     names = list(settings.modalities)
     weights = np.array([settings.modalities[name] for name in names], float)
     modality = names[rng.choice(len(names), p=weights / weights.sum())]
+    jitter = 60.0 if localizer else 14.0
+    composition = compose(anatomy, settings.shape, spacing, rng, place, jitter_mm=jitter, small_lesions=modality != "CT")
     image = acquire(composition.tissue, draw(modality, rng), spacing, rng)
     covered = field_of_view(settings.shape, spacing, rng, thinnest_mm=80.0)
     array = image.numpy()
