@@ -15,12 +15,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from renal_studies import RIGHT
 
 from DeepVolumetryLib.engine.progress import RunProgress
 from DeepVolumetryLib.image import Image
 from DeepVolumetryLib.image_io import read_image
 from DeepVolumetryLib.uncertainty.conformal import ConformalEntry, ConformalTable
-from renal_studies import RIGHT
 from RenalParenchymaLib.labels import CYST, PARENCHYMA, TUMOR
 from RenalParenchymaLib.measurements import calibration_residuals, measure_kidneys
 from RenalParenchymaLib.parameters import Parameters

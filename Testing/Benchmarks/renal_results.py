@@ -1,0 +1,129 @@
+"""Write docs/results.md from what the other programs measured; no figure in it is typed by hand.
+
+    python Testing/Benchmarks/renal_results.py --real real/metrics.json --synthesized synth/metrics.json \
+        --paper table/table.json --speed speed.json --flops flops.json --notes notes.md --out docs/results.md
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+from typing import Any
+
+_METRICS = (
+    ("dice", "Dice"),
+    ("hd95_mm", "HD95 mm"),
+    ("qu_brats", "QU-BraTS"),
+    ("target_error_share_first_10", "error in first 10 regions"),
+)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    for name in ("real", "synthesized", "paper", "speed", "sizes", "notes"):
+        parser.add_argument(f"--{name}", type=Path)
+    parser.add_argument("--out", type=Path, required=True)
+    options = parser.parse_args()
+    sections = [_text(options.notes, "intro")]
+    if options.real:
+        sections += ["## Real scans", _text(options.notes, "real"), _groups(_read(options.real)), _per_scan(_read(options.real))]
+    if options.synthesized:
+        sections += [
+            "## Synthesized from held-out label maps (fold 4)",
+            _text(options.notes, "synthesized"),
+            _groups(_read(options.synthesized)),
+            _volumes(_read(options.synthesized)),
+        ]
+    if options.paper:
+        sections += ["## The paper's question: does CT help MR?", _text(options.notes, "paper"), _paper(_read(options.paper))]
+    if options.speed:
+        sections += ["## Speed and memory", _text(options.notes, "speed"), _speed(_read(options.speed))]
+    if options.sizes:
+        sections += ["## Sizes", _speed(_read(options.sizes))]
+    sections.append(_text(options.notes, "end"))
+    options.out.write_text("\n\n".join(part for part in sections if part).rstrip() + "\n", encoding="utf-8")
+
+
+def _read(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _text(path: Path | None, name: str) -> str:
+    """The part of the notes that is headed ``<!-- name -->``."""
+    if path is None:
+        return ""
+    parts = path.read_text(encoding="utf-8").split("<!-- ")
+    return next((part.split("-->", 1)[1].strip() for part in parts if part.startswith(f"{name} -->")), "")
+
+
+def _number(value: float | None, digits: int = 3) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
+def _table(head: list[str], rows: list[list[str]]) -> str:
+    return "\n".join("| " + " | ".join(row) + " |" for row in [head, ["---"] * len(head), *rows])
+
+
+def _groups(metrics: dict[str, Any]) -> str:
+    rows = []
+    for group, found in metrics["groups"].items():
+        for target, numbers in found["targets"].items():
+            cells = []
+            for key, _ in _METRICS:
+                entry = numbers.get(key) or {}
+                text = _number(entry.get("mean"), 1 if key == "hd95_mm" else 3)
+                if key == "dice" and entry.get("n", 0) > 1:
+                    text += f" ± {_number(entry['sd'])} [{_number(entry['low'])}, {_number(entry['high'])}]"
+                cells.append(text)
+            rows.append([group, target.replace("_", " "), str(numbers["dice"]["n"]), *cells])
+    return (
+        _table(["group", "target", "n", *(f"{title}" for _, title in _METRICS)], rows)
+        + "\n\nDice: mean ± SD [95 % bootstrap interval of the mean]."
+    )
+
+
+def _per_scan(metrics: dict[str, Any]) -> str:
+    rows = [[case["case"], target, _number(numbers["dice"]), _number(numbers["volume_ml"], 1), _number(numbers["reference_ml"], 1), _number(case["seconds"], 1)]
+            for case in metrics["cases"] for target, numbers in case["targets"].items()]  # fmt: skip
+    return "Per scan:\n\n" + _table(["scan", "target", "Dice", "volume mL", "reference mL", "seconds"], rows)
+
+
+def _volumes(metrics: dict[str, Any]) -> str:
+    rows = []
+    for group, found in metrics["groups"].items():
+        for target, numbers in found["targets"].items():
+            volume, interval = numbers["volume_agreement"], numbers["interval"]
+            share = (
+                "–"
+                if interval.get("share") is None
+                else f"{100 * interval['share']:.0f} % of {interval['cases']} [{100 * interval['low']:.0f}, {100 * interval['high']:.0f}]"
+            )
+            rows.append([group, target.replace("_", " "), str(volume["cases"]), _number(volume.get("pearson_r")), _number(volume.get("bias"), 1),
+                         f"{_number(volume.get('limit_low'), 1)} to {_number(volume.get('limit_high'), 1)}", share, _number(interval.get("mean_width"), 1)])  # fmt: skip
+    head = ["group", "target", "n", "Pearson r", "bias mL", "limits of agreement mL", "95 % interval held the truth", "mean width mL"]
+    return "Volumes:\n\n" + _table(head, rows)
+
+
+def _paper(table: dict[str, Any]) -> str:
+    names = list(next(iter(table.values()))["mean"])
+    head = ["training set", *(f"Dice on {modality} (n = {found['patients']})" for modality, found in table.items())]
+    rows = [[name, *(f"{found['mean'][name]:.3f} ± {found['sd'][name]:.3f}" for found in table.values())] for name in names]
+    lines = [_table(head, rows)]
+    for modality, found in table.items():
+        anova = found["anova"]
+        lines.append(
+            f"RM-ANOVA over the sets on {modality}: F({anova['df'][0]:.0f}, {anova['df'][1]:.0f}) = {anova['F']:.1f}, p = {anova['p']:.2g}."
+        )
+        pairs = [[pair, f"{entry['difference']:+.3f}", f"{entry['p_holm']:.2g}"] for pair, entry in found["mixed_minus_mr"].items()]
+        lines.append(_table([f"on {modality}: mixed minus MR alone", "difference", "p (paired t, Holm)"], pairs))
+    return "\n\n".join(lines)
+
+
+def _speed(table: dict[str, Any]) -> str:
+    """Rows as the benchmark wrote them: {"rows": [{"what", "value", "goal"}]}."""
+    return _table(["what", "measured", "goal"], [[row["what"], str(row["value"]), str(row.get("goal", ""))] for row in table["rows"]])
+
+
+if __name__ == "__main__":
+    main()
