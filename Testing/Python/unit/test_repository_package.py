@@ -57,7 +57,8 @@ def imports(folder: Path) -> set[str]:
 
 @pytest.mark.parametrize("folder", PACKAGES, ids=lambda path: path.name)
 def test_every_import_is_a_declared_dependency(the_project, folder):
-    declared = the_project["project"]["dependencies"] + the_project["project"]["optional-dependencies"]["scene"]
+    extras = the_project["project"]["optional-dependencies"]
+    declared = the_project["project"]["dependencies"] + extras["scene"] + extras["training"]
     needed = {DISTRIBUTIONS.get(name, name.lower().replace("_", "-")) for name in imports(folder)} - {None}
     assert needed <= {canonical(requirement) for requirement in declared}
 
