@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +15,12 @@ from .write import write_nrrd
 
 
 def write_segmentation(
-    path: str | os.PathLike, image: Image, specs: Sequence[SegmentSpec], segments: Mapping[str, NDArray], algorithm: str = "DeepVolumetry"
+    path: str | os.PathLike,
+    image: Image,
+    specs: Sequence[SegmentSpec],
+    segments: Mapping[str, NDArray],
+    algorithm: str = "DeepVolumetry",
+    edited: Collection[str] = (),
 ) -> None:
     """Write segments so that Slicer opens them as a segmentation.
 
@@ -25,6 +30,7 @@ def write_segmentation(
         specs: segments in display order; those without a mask are left out.
         segments: segment key -> bool mask (K, J, I).
         algorithm: name and version of what drew them.
+        edited: keys of those that a user changed since.
     """
     present = [spec for spec in specs if spec.key in segments]
     layers, places = in_layers([segments[spec.key] for spec in present], image.shape)
@@ -44,7 +50,7 @@ def write_segmentation(
             "Extent": " ".join(map(str, _extent(segments[spec.key]))),
             "LabelValue": str(value),
             "Layer": str(layer),
-            "Tags": "".join(f"{key}:{text}|" for key, text in segment_tags(spec, algorithm).items()),
+            "Tags": "".join(f"{key}:{text}|" for key, text in segment_tags(spec, algorithm, spec.key in edited).items()),
         }
         fields |= {f"Segment{number}_{key}": text for key, text in mine.items()}
     write_nrrd(path, image.with_voxels(np.stack(layers) if len(layers) > 1 else layers[0]), fields)

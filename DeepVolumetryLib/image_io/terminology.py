@@ -25,11 +25,11 @@ def terminology_entry(spec: SegmentSpec) -> str:
     return "~".join([context, *map(_coded, codes), _SLICER_REGIONS, *map(_coded, regions)])
 
 
-def segment_tags(spec: SegmentSpec, algorithm: str) -> dict[str, str]:
-    """Tags of a segment that a model drew; DICOM export reads them."""
+def segment_tags(spec: SegmentSpec, algorithm: str, edited: bool = False) -> dict[str, str]:
+    """Tags of a segment that a model drew, or drew and a user corrected; DICOM export reads them."""
     return {
         "TerminologyEntry": terminology_entry(spec),
-        "DICOM.SegmentAlgorithmType": "AUTOMATIC",
+        "DICOM.SegmentAlgorithmType": "SEMIAUTOMATIC" if edited else "AUTOMATIC",
         "DICOM.SegmentAlgorithmName": algorithm,
     }
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..image_io import write_atomically, write_segmentation, write_volume
+from ..mrml.segmentation import algorithm_name
 from ..report.files import write_csv, write_json
 from ..report.report import Report
 
@@ -35,7 +36,10 @@ def writeAll(result: Result, folder: Path) -> Path:
     """
     maps = {f"{kind}_{target}": voxels for kind in ("probability", "uncertainty") for target, voxels in getattr(result, kind).items()}
     with write_atomically(folder, sum(voxels.nbytes for voxels in maps.values())) as beside:
-        write_segmentation(beside / "segmentation.seg.nrrd", result.image, result.specs, result.segments)
+        edited = result.extras.get("edited_segments", ())
+        write_segmentation(
+            beside / "segmentation.seg.nrrd", result.image, result.specs, result.segments, algorithm_name(result.provenance), edited
+        )
         for name, voxels in maps.items():
             write_volume(beside / f"{name}.nrrd", result.image.with_voxels(voxels))
         write_csv(result.measurements, beside / "measurements.csv")

@@ -421,3 +421,13 @@ def test_a_segmentation_without_overlap_is_a_plain_label_map(tmp_path):
     image = Image.from_spacing(np.zeros((6, 7, 8)), (1, 1, 1))
     write_segmentation(tmp_path / "s.seg.nrrd", image, [spec("organ"), spec("other")], masks)
     np.testing.assert_array_equal(read_image(tmp_path / "s.seg.nrrd").voxels, masks["organ"] + 2 * masks["other"])
+
+
+def test_a_corrected_segment_is_not_called_automatic(tmp_path):
+    masks = boxes()
+    image = Image.from_spacing(np.zeros((6, 7, 8)), (1, 1, 1))
+    path = tmp_path / "s.seg.nrrd"
+    write_segmentation(path, image, [spec("organ"), spec("other")], masks, edited=["other"])
+    header = path.read_bytes().partition(b"\n\n")[0].decode()
+    tags = [line for line in header.splitlines() if "_Tags:" in line]
+    assert ["SEMIAUTOMATIC" in line for line in tags] == [False, True]
