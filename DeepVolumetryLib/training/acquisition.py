@@ -72,7 +72,7 @@ def field_of_view(shape: tuple[int, int, int], spacing: float, rng: np.random.Ge
         return mask
     axis = int(rng.choice(3, p=[0.45, 0.5, 0.05]))
     count = shape[axis]
-    length = int(np.clip(rng.uniform(thinnest_mm / spacing, count * 1.1), 1, count))
+    length = int(np.clip(rng.uniform(min(thinnest_mm / spacing, count * 1.1), count * 1.1), 1, count))  # a small patch is all slab
     start = int(rng.integers(0, count - length + 1))
     for low, high in ((0, start), (start + length, count)):
         mask.narrow(axis, low, high - low).fill_(False)
