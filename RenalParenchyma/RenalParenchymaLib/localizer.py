@@ -26,6 +26,9 @@ if TYPE_CHECKING:
 
 _LEAST_ML = 8.0
 _THRESHOLD = 0.5
+_CORE, _BEYOND_CORE_MM = 0.9, 6.0
+_TILE = (64, 48, 80)  # as in training: the network normalizes by what it sees
+_OVERLAP = 0.5
 
 
 @dataclass(frozen=True)
@@ -37,7 +40,7 @@ class Located:
         kidney: probability of kidney, lesions included, float32 (K, J, I).
         neighbor: probability of liver or spleen, which touch kidneys and may look like them.
         components: number of the candidate that each voxel belongs to, 0 for none.
-        candidates: the largest first; ``candidates[n]`` has number n + 1.
+        candidates: the largest first, weighted by confidence; ``candidates[n]`` has number n + 1.
         spine_r_mm: R coordinate of the spine (or of the body where no spine is seen) at each slice of the grid.
         warnings: what had to be done for want of memory.
     """
@@ -73,7 +76,7 @@ class Localizer:
         whole = sample(image, box_grid(outline.min(0), outline.max(0), LOCALIZER_MM))
         seen = _body(whole, image.modality)
         volume = torch.from_numpy(normalized(seen.image.voxels, image.modality, seen.covered))
-        predictor = TilePredictor(self.network, self.device, multiple=STRIDE, activation=partial(torch.softmax, dim=1))
+        predictor = TilePredictor(self.network, self.device, _TILE, _OVERLAP, multiple=STRIDE, activation=partial(torch.softmax, dim=1))
         probability = predictor(volume[None]).numpy()
         kidney = probability[KIDNEY]
         components, candidates = _candidates(kidney, seen)
@@ -99,7 +102,7 @@ def _body(whole: Sampled, modality: str) -> Sampled:
 
 
 def _candidates(kidney: NDArray[np.float32], seen: Sampled) -> tuple[NDArray[np.int32], list[Candidate]]:
-    labels, _count = ndimage.label(kidney > _THRESHOLD)
+    labels = _pieces(kidney, seen.image)
     components = np.zeros(kidney.shape, np.int32)
     grid = seen.image
     found = []
@@ -117,10 +120,30 @@ def _candidates(kidney: NDArray[np.float32], seen: Sampled) -> tuple[NDArray[np.
         outline = corners_ras(grid, low, high)
         cut = float((mask & ~interior[box]).sum() / mask.sum())
         found.append((number, Candidate(volume, float(weight.sum() / mask.sum()), ras[:3], outline.min(0), outline.max(0), cut)))
-    found.sort(key=lambda entry: -entry[1].volume_ml)
+    found.sort(key=lambda entry: -entry[1].volume_ml * entry[1].confidence)
     for new, (old, _) in enumerate(found, 1):
         components[labels == old] = new
     return components, [candidate for _, candidate in found]
+
+
+def _pieces(kidney: NDArray[np.float32], grid: Image) -> NDArray[np.int32]:
+    """Numbers of connected places that may be kidney.
+
+    A spleen that touches a kidney is often half believed to be kidney. So a place that has a core of certainty ends a voxel
+    beyond it, and a place with several cores is divided among them.
+    """
+    plausible, _ = ndimage.label(kidney > _THRESHOLD)
+    cores, core_count = ndimage.label(kidney > _CORE)
+    large = np.bincount(cores.ravel(), minlength=core_count + 1) * grid.voxel_ml >= _LEAST_ML
+    large[0] = False
+    cores = np.where(large[cores], cores, 0)
+    if not cores.any():
+        return plausible
+    distance, nearest = ndimage.distance_transform_edt(cores == 0, return_indices=True)
+    with_core = np.isin(plausible, np.unique(plausible[cores > 0]))
+    close = distance * grid.spacing[0] <= _BEYOND_CORE_MM
+    faint = np.where((plausible > 0) & ~with_core, plausible + core_count, 0)
+    return np.where(with_core & close, cores[tuple(nearest)], faint).astype(np.int32)
 
 
 def _midline(spine: NDArray[np.float32], seen: Sampled) -> NDArray[np.float64]:
