@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 
@@ -16,6 +17,7 @@ from .refiner import Refined
 from .segments import TARGETS, key
 
 _CHANNELS = {"parenchyma": PARENCHYMA, "tumor": TUMOR, "cyst": CYST}
+_THINKABLE = 1e-4
 _PIECE_ML = {"tumor": 0.15, "cyst": 0.1}
 
 
@@ -43,12 +45,13 @@ def assemble(image: Image, refined: dict[str, Refined]) -> Assembled:
     probability = {target: np.zeros(image.shape, np.float32) for target in TARGETS}
     boxes = {}
     for side, kidney in refined.items():
-        low, high = index_box(image, corners_ras(kidney.grid))
+        grid, probability_there = _trimmed(kidney)
+        low, high = index_box(image, corners_ras(grid), margin=1)
         boxes[side] = low, high
         inside = tuple(map(slice, low, high))
-        there = image.cropped(low, high)
-        classes = carry(kidney.probability, kidney.grid, there, (1.0, 0.0, 0.0, 0.0, 0.0)).clamp_(0, 1).numpy()
-        labels = _cleaned(classes.argmax(0).astype(np.uint8), image.voxel_ml)
+        carried = carry(probability_there, grid, image.cropped(low, high), (1.0, 0.0, 0.0, 0.0, 0.0)).clamp_(0, 1)
+        labels = _cleaned(carried.argmax(0).to(torch.uint8).numpy(), image.voxel_ml)
+        classes = carried.numpy()
         organ = labels != BACKGROUND
         for other in refined:  # boxes may overlap; a voxel belongs to one kidney
             if other != side:
@@ -59,6 +62,20 @@ def assemble(image: Image, refined: dict[str, Refined]) -> Assembled:
             masks[key(side, target)][inside] = (labels == channel) & organ
             probability[target][inside] = np.maximum(probability[target][inside], classes[channel])
     return Assembled(masks, probability, boxes)
+
+
+def _trimmed(kidney: Refined) -> tuple[Image, torch.Tensor]:
+    """The part of a refined kidney's box where anything but background is thinkable, and a voxel around it."""
+    thinkable = (kidney.probability[BACKGROUND] < 1 - _THINKABLE).numpy()
+    if not thinkable.any():
+        return kidney.grid, kidney.probability
+    low, high = [], []
+    for axis in range(3):
+        at = np.flatnonzero(thinkable.any(axis=tuple(other for other in range(3) if other != axis)))
+        low.append(max(0, int(at[0]) - 1))
+        high.append(min(thinkable.shape[axis], int(at[-1]) + 2))
+    box = tuple(map(slice, low, high))
+    return kidney.grid.cropped(low, high), kidney.probability[(slice(None), *box)]
 
 
 def _cleaned(labels: NDArray[np.uint8], voxel_ml: float) -> NDArray[np.uint8]:
