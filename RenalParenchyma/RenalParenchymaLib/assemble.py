@@ -35,6 +35,11 @@ class Assembled:
     probability: dict[str, NDArray[np.float32]]
     boxes: dict[str, tuple[NDArray[np.int64], NDArray[np.int64]]]
 
+    def segments(self) -> dict[str, NDArray[np.bool_]]:
+        """The masks that are not empty; only their boxes are looked at."""
+        inside = {key(side, target): tuple(map(slice, *box)) for side, box in self.boxes.items() for target in TARGETS}
+        return {name: mask for name, mask in self.masks.items() if mask[inside[name]].any()}
+
 
 def assemble(image: Image, refined: dict[str, Refined]) -> Assembled:
     """Carry each kidney to the scan's grid and let the classes compete there.

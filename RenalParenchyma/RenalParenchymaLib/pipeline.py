@@ -123,7 +123,7 @@ class RenalPipeline:
         return Result(
             image,
             SPECS,
-            {name: mask for name, mask in assembled.masks.items() if mask.any()},
+            assembled.segments(),
             assembled.probability,
             uncertainty,
             measured.measurements,
