@@ -17,7 +17,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -40,6 +40,7 @@ from DeepVolumetryLib.image_io import read_image, write_volume
 from RenalParenchymaLib import demo
 from RenalParenchymaLib.assemble import _cleaned
 from RenalParenchymaLib.grids import box_grid
+from RenalParenchymaLib.intensity import likely_modality
 from RenalParenchymaLib.labels import BACKGROUND, CYST, PARENCHYMA, TUMOR
 from RenalParenchymaLib.laterality import assign_sides
 from RenalParenchymaLib.networks import REFINER_MM
@@ -83,6 +84,7 @@ def main() -> None:
     torch.set_num_threads(options.threads)
     path = _image_path(options)
     image = read_image(path)
+    image = replace(image, modality=image.modality or likely_modality(image.voxels))  # not every file says
     if options.only:
         _run_once(options.only, options.bundle, image)
         return
