@@ -24,7 +24,7 @@ from DeepVolumetryLib.uncertainty.conformal import ConformalEntry, ConformalTabl
 from RenalParenchymaLib.labels import CYST, PARENCHYMA, TUMOR
 from RenalParenchymaLib.measurements import calibration_residuals, measure_kidneys
 from RenalParenchymaLib.parameters import Parameters
-from RenalParenchymaLib.pipeline import create
+from RenalParenchymaLib.pipeline import RenalPipeline, create
 from RenalParenchymaLib.segments import TARGETS, key
 
 
@@ -39,6 +39,13 @@ def true_volumes(truth: Image) -> dict[str, float]:
     return volumes
 
 
+def _residuals(pipeline: RenalPipeline, folder: Path, row: dict[str, str]) -> dict[str, list[float]]:
+    image, truth = read_image(folder / row["volume"]), read_image(folder / row["reference"])
+    result = pipeline.run({"volume": image}, Parameters(), RunProgress())
+    measured = measure_kidneys(result.segments, result.image, Parameters(), result.probability, result.extras["member_volumes_ml"])
+    return calibration_residuals(measured, true_volumes(truth))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--studies", type=Path, required=True)
@@ -46,14 +53,17 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(2)
     pipeline = create(options.bundle, "cpu")
+    memory = options.studies / "residuals.json"  # a run that was stopped goes on where it was, with the same weights
+    known = json.loads(memory.read_text(encoding="utf-8")) if memory.exists() else {}
+    known = known if known.get("model") == pipeline.bundle.sha256 else {"model": pipeline.bundle.sha256}
     residuals: dict[str, list[float]] = {target: [] for target in TARGETS}
     with (options.studies / "cases.csv").open(encoding="utf-8") as stream:
         rows = list(csv.DictReader(stream))
     for row in rows:
-        image, truth = read_image(options.studies / row["volume"]), read_image(options.studies / row["reference"])
-        result = pipeline.run({"volume": image}, Parameters(), RunProgress())
-        measured = measure_kidneys(result.segments, result.image, Parameters(), result.probability, result.extras["member_volumes_ml"])
-        found = calibration_residuals(measured, true_volumes(truth))
+        if row["case"] not in known:
+            known[row["case"]] = _residuals(pipeline, options.studies, row)
+            memory.write_text(json.dumps(known), encoding="utf-8")
+        found = known[row["case"]]
         for target, values in found.items():
             residuals[target] += values
         print(row["case"], {target: [round(value, 2) for value in values] for target, values in found.items()}, flush=True)

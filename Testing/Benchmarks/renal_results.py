@@ -73,10 +73,10 @@ def _groups(metrics: dict[str, Any]) -> str:
             for key, _ in _METRICS:
                 entry = numbers.get(key) or {}
                 text = _number(entry.get("mean"), 1 if key == "hd95_mm" else 3)
-                if key == "dice" and entry.get("n", 0) > 1:
+                if key == "dice" and entry.get("cases", 0) > 1:
                     text += f" ± {_number(entry['sd'])} [{_number(entry['low'])}, {_number(entry['high'])}]"
                 cells.append(text)
-            rows.append([group, target.replace("_", " "), str(numbers["dice"]["n"]), *cells])
+            rows.append([group, target.replace("_", " "), str(numbers["dice"]["cases"]), *cells])
     return (
         _table(["group", "target", "n", *(f"{title}" for _, title in _METRICS)], rows)
         + "\n\nDice: mean ± SD [95 % bootstrap interval of the mean]."
@@ -84,9 +84,12 @@ def _groups(metrics: dict[str, Any]) -> str:
 
 
 def _per_scan(metrics: dict[str, Any]) -> str:
-    rows = [[case["case"], target, _number(numbers["dice"]), _number(numbers["volume_ml"], 1), _number(numbers["reference_ml"], 1), _number(case["seconds"], 1)]
-            for case in metrics["cases"] for target, numbers in case["targets"].items()]  # fmt: skip
-    return "Per scan:\n\n" + _table(["scan", "target", "Dice", "volume mL", "reference mL", "seconds"], rows)
+    rows = []
+    for case in metrics["cases"]:
+        for target, found in case["targets"].items():
+            volumes = [_number(found[key], 1) for key in ("volume_ml", "interval_low_ml", "interval_high_ml", "reference_ml")]
+            rows.append([case["case"], target.replace("_", " "), _number(found["dice"]), *volumes, _number(case["seconds"], 1)])
+    return "Per scan:\n\n" + _table(["scan", "target", "Dice", "volume mL", "low", "high", "reference mL", "seconds"], rows)
 
 
 def _volumes(metrics: dict[str, Any]) -> str:
@@ -94,15 +97,18 @@ def _volumes(metrics: dict[str, Any]) -> str:
     for group, found in metrics["groups"].items():
         for target, numbers in found["targets"].items():
             volume, interval = numbers["volume_agreement"], numbers["interval"]
-            share = (
-                "–"
-                if interval.get("share") is None
-                else f"{100 * interval['share']:.0f} % of {interval['cases']} [{100 * interval['low']:.0f}, {100 * interval['high']:.0f}]"
-            )
-            rows.append([group, target.replace("_", " "), str(volume["cases"]), _number(volume.get("pearson_r")), _number(volume.get("bias"), 1),
-                         f"{_number(volume.get('limit_low'), 1)} to {_number(volume.get('limit_high'), 1)}", share, _number(interval.get("mean_width"), 1)])  # fmt: skip
+            limits = " to ".join(_number(volume.get(f"limit_{end}"), 1) for end in ("low", "high"))
+            cells = [str(volume["cases"]), _number(volume.get("pearson_r")), _number(volume.get("bias"), 1), limits, _covered(interval)]
+            rows.append([group, target.replace("_", " "), *cells, _number(interval.get("mean_width"), 1)])
     head = ["group", "target", "n", "Pearson r", "bias mL", "limits of agreement mL", "95 % interval held the truth", "mean width mL"]
     return "Volumes:\n\n" + _table(head, rows)
+
+
+def _covered(interval: dict[str, Any]) -> str:
+    if interval.get("share") is None:
+        return "–"
+    share, low, high = (100 * interval[key] for key in ("share", "low", "high"))
+    return f"{share:.0f} % of {interval['cases']} [{low:.0f}, {high:.0f}]"
 
 
 def _paper(table: dict[str, Any]) -> str:
