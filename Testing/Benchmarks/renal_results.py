@@ -1,7 +1,7 @@
 """Write docs/results.md from what the other programs measured; no figure in it is typed by hand.
 
     python Testing/Benchmarks/renal_results.py --real real/metrics.json --synthesized synth/metrics.json \
-        --paper table/table.json --speed speed.json --flops flops.json --notes notes.md --out docs/results.md
+        --paper table/table.json --speed speed.json --bundle BUNDLE --notes Testing/Benchmarks/renal_notes.md --out docs/results.md
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _METRICS = (
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    for name in ("real", "synthesized", "paper", "speed", "sizes", "notes"):
+    for name in ("real", "synthesized", "paper", "speed", "bundle", "notes"):
         parser.add_argument(f"--{name}", type=Path)
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
@@ -39,8 +39,8 @@ def main() -> None:
         sections += ["## The paper's question: does CT help MR?", _text(options.notes, "paper"), _paper(_read(options.paper))]
     if options.speed:
         sections += ["## Speed and memory", _text(options.notes, "speed"), _speed(_read(options.speed))]
-    if options.sizes:
-        sections += ["## Sizes", _speed(_read(options.sizes))]
+    if options.bundle:
+        sections += ["## Sizes", _sizes(options.bundle)]
     sections.append(_text(options.notes, "end"))
     options.out.write_text("\n\n".join(part for part in sections if part).rstrip() + "\n", encoding="utf-8")
 
@@ -126,9 +126,44 @@ def _paper(table: dict[str, Any]) -> str:
     return "\n\n".join(lines)
 
 
-def _speed(table: dict[str, Any]) -> str:
-    """Rows as the benchmark wrote them: {"rows": [{"what", "value", "goal"}]}."""
-    return _table(["what", "measured", "goal"], [[row["what"], str(row["value"]), str(row.get("goal", ""))] for row in table["rows"]])
+def _speed(document: dict[str, Any]) -> str:
+    """What ``renal.py --out`` wrote."""
+    image, memory = document["image"], document["peak_memory_mb"]
+    rows = [[f"{name}, seconds", _number(seconds, 2), ""] for name, seconds in document["median_s"].items()]
+    rows += [[f"whole pipeline / bare networks, {name}", _number(value, 2), "<= 1.25"] for name, value in document["overhead"].items()]
+    rows.append(["MONAI's route over the whole volume / pipeline", _number(document["speedup"], 2), ">= 4"])
+    rows += [[f"Dice between the two, {way}, {name}", _number(value, 4), ">= 0.995" if way != "whole volume" else ""]
+             for way, found in document["dice"].items() for name, value in found.items()]  # fmt: skip
+    rows += [[f"peak memory, {name}, MB", _number(value, 0), ""] for name, value in memory.items()]
+    rows += [[f"worker, {name.replace('_', ' ')}", _number(value, 2), ""] for name, value in document["worker"].items()]
+    rows += [[f"Cancel to idle, {phase}, seconds", _number(value, 2), "<= 1"] for phase, value in document["cancel_s"].items()]
+    size = " x ".join(map(str, image["size"]))
+    head = f"{image['modality']} of {size} voxels, {document['threads']} threads, median of {document['repeats']} runs each."
+    return head + "\n\n" + _table(["what", "measured", "goal"], rows)
+
+
+def _sizes(bundle: Path) -> str:
+    """Parameters and bytes of the networks of a bundle, and multiply-adds of one study."""
+    from safetensors import safe_open
+
+    rows = []
+    for path in sorted((bundle / "models").glob("*.safetensors")):
+        with safe_open(path, "pt") as weights:
+            count = sum(weights.get_tensor(name).numel() for name in weights.keys() if "running" not in name and "num_batches" not in name)  # noqa: SIM118
+        rows.append([path.stem, f"{count:,}", f"{path.stat().st_size:,}", f"{_gflop(bundle, path.stem):.1f}"])
+    return _table(["network", "parameters", "bytes (fp16)", "GFLOP for a 64x64x64 box"], rows)
+
+
+def _gflop(bundle: Path, name: str) -> float:
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    from RenalParenchymaLib.networks import build
+
+    network = build(_read(bundle / "configs" / "inference.json")["networks"][name]).eval()
+    with FlopCounterMode(display=False) as counter, torch.inference_mode():
+        network(torch.zeros(1, 1, 64, 64, 64))
+    return counter.get_total_flops() / 1e9
 
 
 if __name__ == "__main__":
