@@ -23,6 +23,7 @@ class LoopSettings:
 
     Attributes:
         total_minutes: training time over all slices; the learning rate falls to zero over it (cosine).
+        total_steps: steps over all slices in place of minutes, for comparisons that must not depend on the machine's speed; 0 for minutes.
         learning_rate: highest rate, reached after two percent of the time.
         weight_decay: of AdamW.
         average: decay of the running average of the weights, which is what is kept in the end.
@@ -30,10 +31,15 @@ class LoopSettings:
     """
 
     total_minutes: float
+    total_steps: int = 0
     learning_rate: float = 2e-3
     weight_decay: float = 1e-4
     average: float = 0.998
     save_minutes: float = 2.0
+
+    def progress(self, step: int, seconds: float) -> float:
+        """Share of the training that is done, 1 at its end."""
+        return step / self.total_steps if self.total_steps else seconds / (self.total_minutes * 60)
 
 
 def train(
@@ -53,7 +59,7 @@ def train(
         batches: called with the number of the slice, so that a resumed run draws other samples.
         loss: of (logits float32, target, where it counts).
         out: made if missing.
-        minutes: length of this slice; it also ends when ``settings.total_minutes`` are reached.
+        minutes: length of this slice; it also ends when ``settings`` say that all is done.
         resume: go on from ``checkpoint.pt`` if there is one.
 
     Returns:
@@ -76,9 +82,10 @@ def train(
     for image, target, covered in batches(state["slice"]):
         elapsed = time.monotonic() - start
         state["seconds"] = spent_before + elapsed
-        if elapsed > minutes * 60 or state["seconds"] > settings.total_minutes * 60:
+        done = settings.progress(state["step"], state["seconds"])
+        if elapsed > minutes * 60 or done >= 1:
             break
-        rate = settings.learning_rate * schedule(state["seconds"] / (settings.total_minutes * 60))
+        rate = settings.learning_rate * schedule(done)
         for group in optimizer.param_groups:
             group["lr"] = rate
         image = image.to(device, memory_format=torch.channels_last_3d)
@@ -100,7 +107,7 @@ def train(
             last_save = time.monotonic()
     state["slice"] += 1
     _save(path, network, optimizer, average, state)
-    return {**state, "loss": recent, "done": state["seconds"] >= settings.total_minutes * 60}
+    return {**state, "loss": recent, "done": settings.progress(state["step"], state["seconds"]) >= 1}
 
 
 def schedule(progress: float) -> float:

@@ -1,6 +1,6 @@
 """The question of Yu et al. (Med Phys 2025): does CT help MR? Their 13 training sets, by one command.
 
-    python -m RenalParenchymaLib.training.paper_table --pack pack.npz --out table --minutes 2
+    python -m RenalParenchymaLib.training.paper_table --pack pack.npz --out table --steps 270
 
 The paper trains on 116 CT, on 40, 80 or 120 of MR subset A or B, and on both together: 1 + 6 + 6 sets. Here a patient of
 the CT group is a label map drawn with CT contrast, one of the MR groups a label map drawn with fat-suppressed T2
@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import csv
 import json
+import math
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -93,9 +94,9 @@ class _Mixture(IterableDataset):
 
 
 def train_and_validate(
-    training_set: TrainingSet, kidneys: list[Kidney], torsos: list[Torso], minutes: float, out: Path
+    training_set: TrainingSet, kidneys: list[Kidney], torsos: list[Torso], steps: int, out: Path
 ) -> dict[str, dict[str, float]]:
-    """Train one network for so many minutes. Returns modality -> patient -> Dice of the parenchyma, validation patients only."""
+    """Train one network for so many steps. Returns modality -> patient -> Dice of the parenchyma, validation patients only."""
     torch.manual_seed(0)
     network = build(architecture("refiner"))
     trainable = [kidney for kidney in kidneys if kidney.fold != VALIDATION_FOLD]
@@ -103,7 +104,7 @@ def train_and_validate(
     def batches(number: int) -> Iterable[Batch]:
         return DataLoader(_Mixture(training_set, trainable, torsos, 17 + number), batch_size=1)
 
-    state = train_loop(network, batches, dice_cross_entropy, LoopSettings(minutes), out, minutes)
+    state = train_loop(network, batches, dice_cross_entropy, LoopSettings(0, steps), out, minutes=math.inf)
     saved = torch.load(out / "checkpoint.pt", weights_only=True)
     network.load_state_dict(saved["average"])
     normalize_by_instance(network)
@@ -168,7 +169,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--pack", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--minutes", type=float, default=2.0, help="training time of each set")
+    parser.add_argument("--steps", type=int, default=270, help="training steps of each set, the same for all")
     parser.add_argument("--scale", type=float, default=0.875, help="of the paper's numbers of patients")
     parser.add_argument("--subsets", default="AB", help="MR subsets to train on; A alone halves the work")
     parser.add_argument("--threads", type=int, default=2)
@@ -183,7 +184,7 @@ def main() -> None:
         folder = options.out / training_set.name.replace(" ", "_")
         done = folder / "dice.json"
         if not done.exists():
-            found = train_and_validate(training_set, kidneys, torsos, options.minutes, folder)
+            found = train_and_validate(training_set, kidneys, torsos, options.steps, folder)
             done.write_text(json.dumps(found), encoding="utf-8")
         scores[training_set.name] = json.loads(done.read_text(encoding="utf-8"))
     (options.out / "table.json").write_text(json.dumps(compare(scores), indent=1) + "\n", encoding="utf-8")

@@ -90,6 +90,13 @@ def test_training_ends_at_its_total_and_stays_ended(a_network, tmp_path):
     assert states[2]["step"] == states[1]["step"]
 
 
+def test_training_by_steps_ends_at_the_same_step_on_any_machine(a_network, tmp_path):
+    by_steps = LoopSettings(total_minutes=0, total_steps=30)
+    states = [run(a_network, tmp_path, minutes=2, settings=by_steps) for _ in range(3)]
+    assert [state["done"] for state in states[1:]] == [True, True]
+    assert states[2]["step"] == 30
+
+
 def test_without_resume_it_starts_anew(a_network, tmp_path):
     run(a_network, tmp_path, minutes=2)
     assert run(a_network, tmp_path, minutes=0, resume=False)["step"] == 0
