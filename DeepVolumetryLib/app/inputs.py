@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from ..engine.pipeline import InputSpec
 from ..errors import InputError
 from ..image import Image
 from ..image_io import check_usable, read_image, sha256_file
+from ..report.report import InputRecord
 
 # As in docs/cli.md. The pipelines say the same (a test compares them), but importing them takes seconds, and a wrong path
 # should be told at once.
@@ -25,16 +25,10 @@ class InputFile:
     path: Path
     image: Image
 
-    def described(self) -> dict[str, Any]:
+    def record(self) -> InputRecord:
         """For the report. The path is the one that the user gave."""
-        return {
-            "name": self.name,
-            "path": str(self.path),
-            "sha256": sha256_file(self.path),
-            "uid": self.image.uid,
-            "size": list(self.image.size),
-            "spacing_mm": [round(step, 6) for step in self.image.spacing],
-        }
+        spacing = tuple(round(step, 6) for step in self.image.spacing)
+        return InputRecord(self.name, str(self.path), sha256_file(self.path), self.image.uid, self.image.size, spacing)
 
 
 def assign(texts: Sequence[str], specs: Sequence[InputSpec]) -> dict[str, Path]:

@@ -1,75 +1,21 @@
-"""A result as files: segmentation, maps, measurements and report, all of them or none."""
+"""A result as files: segmentation, maps and measurements, all of them or none."""
 
 from __future__ import annotations
 
-import csv
 import json
-import math
-from collections.abc import Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..image_io import write_atomically, write_segmentation, write_volume
+from ..report.files import write_csv
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from ..result import Result
-
-SCHEMA = 1
-SECONDS = ("import", "load", "preprocess", "inference", "postprocess", "write", "total")
-
-
-def report(result: Result, inputs: Sequence[dict[str, Any]], seconds: dict[str, float]) -> dict[str, Any]:
-    """``report.json`` as docs/cli.md describes it.
-
-    Args:
-        result: what was found.
-        inputs: one dictionary per input file, see ``inputs.InputFile.described``.
-        seconds: what the command measured itself; the pipeline's own are taken from the provenance.
-    """
-    made = result.provenance
-    spent = {**made.seconds, **seconds}
-    return {
-        "schema": SCHEMA,
-        "module": made.module,
-        "version": made.version,
-        "model": {"name": made.model_name, "version": made.model_version, "sha256": made.model_sha256, "license": made.model_license},
-        "device": made.device,
-        "parameters": made.parameters,
-        "seconds": {name: round(spent.get(name, 0.0), 3) for name in SECONDS},
-        "inputs": list(inputs),
-        "measurements": [
-            {
-                "segment": m.segment,
-                "name": m.name,
-                "value": _finite(m.value),
-                "unit": m.unit,
-                "low": _finite(m.low),
-                "high": _finite(m.high),
-                "level": m.level,
-                "code": asdict(m.code) if m.code else None,
-                "verdict": m.verdict,
-            }
-            for m in result.measurements
-        ],
-        "review": [
-            {
-                "rank": region.rank,
-                "target": region.target,
-                "at_stake_ml": region.at_stake_ml,
-                "center_ras_mm": list(region.center_ras_mm),
-                "volume_ml": region.volume_ml,
-            }
-            for region in result.regions
-        ],
-        "warnings": list(result.warnings),
-        "peak_memory_mb": round(made.peak_memory_mb, 1),
-    }
 
 
 @contextmanager
@@ -88,7 +34,7 @@ def written(directory: Path, result: Result) -> Iterator[Path]:
         for kind, targets in (("probability", result.probability), ("uncertainty", result.uncertainty)):
             for target, values in targets.items():
                 write_volume(folder / f"{kind}_{target}.nrrd", result.image.with_voxels(values.astype(np.float32, copy=False)))
-        _write_measurements(folder / "measurements.csv", result)
+        write_csv(result.measurements, folder / "measurements.csv")
         yield folder
 
 
@@ -97,19 +43,3 @@ def write_json(path: Path, document: Any) -> None:
     beside = path.with_name(path.name + ".part")
     beside.write_text(json.dumps(document, indent=2, allow_nan=False) + "\n", encoding="utf-8")
     beside.replace(path)
-
-
-def _write_measurements(path: Path, result: Result) -> None:
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file)
-        writer.writerow(("segment", "name", "value", "unit", "low", "high", "level"))
-        for m in result.measurements:
-            writer.writerow((m.segment, m.name, *map(_cell, (m.value,)), m.unit, *map(_cell, (m.low, m.high, m.level))))
-
-
-def _cell(value: float | None) -> str:
-    return "" if value is None or not math.isfinite(value) else f"{value:.6g}"
-
-
-def _finite(value: float | None) -> float | None:
-    return None if value is None or not math.isfinite(value) else float(value)

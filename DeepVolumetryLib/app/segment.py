@@ -10,6 +10,7 @@ import typer
 
 from ..errors import InputError
 from ..modules import ModuleEntry, find
+from ..report.report import Report
 from . import results
 from .console import Terminal, number
 from .inputs import INPUTS, assign, read
@@ -94,17 +95,17 @@ def run(
     writing = time.perf_counter()
     with results.written(out, result) as folder:
         if pictures:
-            from .pictures import write_pictures
+            from ..report.pictures import write_pictures
 
             write_pictures(folder / "pictures", result)
         if scene:
             from .scene import write_scene
 
             write_scene(folder / "scene.mrb", result)
-        described = [file.described() for file in files]
+        records = [file.record() for file in files]
         now = time.perf_counter()
-        seconds = {"preprocess": preprocess, "write": now - writing, "total": now - began}
-        document = results.report(result, described, seconds)
+        result.provenance.seconds.update(preprocess=preprocess, write=now - writing, total=now - began)
+        document = Report.from_result(result, records).to_dict()
         results.write_json(folder / "report.json", document)
     show(document, terminal, out)
     return document

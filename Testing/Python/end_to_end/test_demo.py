@@ -19,7 +19,7 @@ def test_the_demo_states_truth_beside_measurement(deepvolumetry, tmp_path):
     assert abs(rows["left_parenchyma"]["error_percent"]) < 5
     assert rows["left_parenchyma"]["within"] == "yes"
     assert answer.json == json.loads((tmp_path / "out" / "demo.json").read_text())
-    for name in ("report.json", "segmentation.seg.nrrd", "pictures/segments.png", "study/volume.nrrd", "study/reference.nrrd"):
+    for name in ("report.json", "segmentation.seg.nrrd", "pictures/overview.png", "study/volume.nrrd", "study/reference.nrrd"):
         assert (tmp_path / "out" / name).exists(), name
     assert str(tmp_path / "out" / "report.json") in answer.err
     assert str(tmp_path / "out" / "pictures") in answer.err

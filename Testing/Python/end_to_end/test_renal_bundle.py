@@ -49,5 +49,5 @@ def test_the_demo_leaves_report_pictures_and_segments(a_demo):
     assert len(report["model"]["sha256"]) == 64
     assert report["seconds"]["inference"] > 0
     assert report["review"][0]["rank"] == 1
-    assert {path.name for path in (a_demo / "pictures").iterdir()} == {"segments.png", "uncertainty.png"}
+    assert {path.name for path in (a_demo / "pictures").iterdir()} == {"overview.png", "review.png"}
     assert sitk.ReadImage(str(a_demo / "segmentation.seg.nrrd")).GetMetaData("Segment0_ID") == "left_kidney"

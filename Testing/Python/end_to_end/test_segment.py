@@ -102,7 +102,7 @@ def test_results_from_before_stay_when_the_next_run_fails(deepvolumetry, a_kidne
 def test_pictures_show_segments_and_uncertainty(deepvolumetry, a_kidney_file, tmp_path):
     answer = deepvolumetry("segment", "renal", "-i", a_kidney_file, "-o", tmp_path / "out", "--pictures")
     assert answer.code == 0, answer.err
-    for name in ("segments.png", "uncertainty.png"):
+    for name in ("overview.png", "review.png"):
         pixels = sitk.GetArrayFromImage(sitk.ReadImage(str(tmp_path / "out" / "pictures" / name)))
         assert pixels.shape[1] > 1000
         assert pixels.std() > 10
