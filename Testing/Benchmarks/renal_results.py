@@ -1,7 +1,7 @@
 """Write docs/results.md from what the other programs measured; no figure in it is typed by hand.
 
     python Testing/Benchmarks/renal_results.py --real real/metrics.json --synthesized synth/metrics.json \
-        --paper table/table.json --speed speed.json --bundle BUNDLE --notes Testing/Benchmarks/renal_notes.md --out docs/results.md
+        --paper table/table.json --speed speed.json --bundle BUNDLE --notes Testing/Benchmarks/renal_notes.txt --out docs/results.md
 """
 
 from __future__ import annotations
