@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from ..image import Image
     from ..result import Result, SegmentSpec
 
@@ -56,7 +54,3 @@ class Pipeline(Protocol):
             errors.Cancelled: if the user cancelled.
         """
         ...
-
-
-PipelineFactory = Callable[["Path | None", str], Pipeline]
-"""``create(bundle, device)`` of ``<Module>Lib.pipeline``; None is the bundle that ships, device "auto", "cpu", "cuda" or "mps"."""

@@ -41,7 +41,7 @@ def test_the_report_has_the_fields_that_scripts_rely_on(deepvolumetry, a_kidney_
     assert given["spacing_mm"] == [4, 4, 5]
     assert len(given["sha256"]) == 64
     assert set(report["measurements"][0]) >= {"segment", "name", "value", "unit", "low", "high", "level", "code"}
-    assert set(report["review"][0]) >= {"rank", "target", "at_stake_ml", "center_ras_mm", "volume_ml"}
+    assert set(report["review"][0]) == {"rank", "target", "at_stake_ml", "center_ras_mm", "volume_ml", "box_kji", "kind", "reviewed"}
     assert report["parameters"]["seed"] == 3
     assert report["parameters"]["age"] == 60
     assert report["peak_memory_mb"] > 10
