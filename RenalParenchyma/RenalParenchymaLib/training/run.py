@@ -12,6 +12,7 @@ from zipfile import BadZipFile
 import torch
 from torch.utils.data import DataLoader
 
+from DeepVolumetryLib.bundle import Bundle
 from DeepVolumetryLib.engine.device import choose_device
 from DeepVolumetryLib.errors import InputError
 from DeepVolumetryLib.training.loop import Batch, LoopSettings, dice_cross_entropy
@@ -43,6 +44,7 @@ class TrainingConfig:
         workers: processes that make samples; 0 makes them in the training process, right for a single CPU core.
         threads: of the CPU, for training; samples are made beside it where there are workers.
         seed: of the first weights and the samples.
+        start_from: folder of a bundle whose weights are the first ones; empty for random ones.
         device: "auto", "cpu" or "cuda".
     """
 
@@ -58,6 +60,7 @@ class TrainingConfig:
     workers: int = 0
     threads: int = 2
     seed: int = 0
+    start_from: str = ""
     device: str = "auto"
 
     @classmethod
@@ -112,6 +115,7 @@ _RULES: dict[str, tuple[Callable[[Any], bool], str]] = {
     "workers": (_whole(0), "a whole number from 0"),
     "threads": (_whole(1), "a whole number from 1"),
     "seed": (_whole(0), "a whole number from 0"),
+    "start_from": (lambda value: isinstance(value, str), "the folder of a bundle"),
     "device": (lambda value: isinstance(value, str), "auto, cpu or cuda"),
 }
 
@@ -149,9 +153,24 @@ def train(config: dict[str, Any], out: Path, resume: bool = True, minutes: float
             persistent_workers=False,
         )
 
-    network = build(architecture(settings.network))
+    network = _first_network(settings, fresh=not (out / "checkpoint.pt").exists())
     loop = LoopSettings(total_minutes=settings.total_minutes, learning_rate=settings.learning_rate)
     return train_loop(network, batches, dice_cross_entropy, loop, out, minutes, resume, device)
+
+
+def _first_network(settings: TrainingConfig, fresh: bool) -> torch.nn.Module:
+    """An untrained network, or with the weights of ``start_from``; a checkpoint that is there replaces both."""
+    network = build(architecture(settings.network))
+    if settings.start_from and fresh:
+        bundle = Bundle.open(Path(settings.start_from))
+        if bundle.inference["networks"][settings.network] != _as_json(architecture(settings.network)):
+            raise InputError(f"The {settings.network} in {settings.start_from} is built differently; train from the beginning.")
+        network.load_state_dict(bundle.state_dict(settings.network))
+    return network
+
+
+def _as_json(value: Any) -> Any:
+    return json.loads(json.dumps(value))
 
 
 def _check_folder(settings: TrainingConfig, out: Path, resume: bool) -> None:
