@@ -25,7 +25,7 @@ _OWN_KIDNEYS = (40, 41, 42, 43)
 # Every fourth patient has a tumor as large as a kidney. Drawn that often, whatever lies beside a kidney is taken for its tumor:
 # on MR, where gray values are relative, liver and spleen too.
 _LARGE_TUMOR_ML = {"any": 90.0, "small": 30.0}
-_LARGE_TUMOR_SHARE = {"any": 0.3, "small": 0.04}
+_LARGE_TUMOR_SHARE = {"any": 0.4, "small": 0.2}
 
 
 @dataclass(frozen=True)
