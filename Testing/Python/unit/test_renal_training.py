@@ -219,6 +219,15 @@ def test_a_checkpoint_of_the_other_network_is_refused(a_checkpoint, a_pack):
         train({**SETTINGS, "pack": str(a_pack), "network": "localizer"}, a_checkpoint)
 
 
+def test_a_training_starts_from_the_weights_of_a_bundle(two_checkpoints, a_pack, tmp_path):
+    export(two_checkpoints, tmp_path / "bundle", tmp_path / "manifest.json", "1.0.0", instance_statistics=True)
+    started = {**SETTINGS, "pack": str(a_pack), "shape": [32, 16, 16], "threads": 1, "seed": 5, "start_from": str(tmp_path / "bundle")}
+    train(started, tmp_path / "out", minutes=0.0)
+    first = torch.load(tmp_path / "out" / "checkpoint.pt", weights_only=True)["network"]
+    weights = Bundle.open(tmp_path / "bundle").state_dict("refiner")
+    assert all(torch.equal(first[key], value.to(first[key].dtype)) for key, value in weights.items())
+
+
 @pytest.fixture
 def two_checkpoints(tmp_path):
     """Untrained networks, saved as the loop saves them."""
