@@ -95,7 +95,11 @@ class ModuleEntry:
 
 
 MODULES: dict[str, ModuleEntry] = {
-    entry.key: entry for entry in (ModuleEntry(key="renal", title="RenalParenchyma", library="RenalParenchymaLib"),)
+    entry.key: entry
+    for entry in (
+        ModuleEntry(key="renal", title="RenalParenchyma", library="RenalParenchymaLib"),
+        ModuleEntry(key="glioma", title="GliomaUncertainty", library="GliomaUncertaintyLib"),
+    )
 }
 
 

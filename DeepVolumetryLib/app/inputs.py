@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ..engine.pipeline import InputSpec
+from ..engine.pipeline import InputSpec, lacking
 from ..errors import InputError
 from ..image import Image
 from ..image_io import check_usable, read_image, sha256_file
@@ -14,7 +14,15 @@ from ..report.report import InputRecord
 
 # As in docs/cli.md. The pipelines say the same (a test compares them), but importing them takes seconds, and a wrong path
 # should be told at once.
-INPUTS: dict[str, tuple[InputSpec, ...]] = {"renal": (InputSpec("volume", modalities=("CT", "MR")),)}
+INPUTS: dict[str, tuple[InputSpec, ...]] = {
+    "renal": (InputSpec("volume", modalities=("CT", "MR")),),
+    "glioma": (
+        InputSpec("t1", modalities=("MR",), required=False),
+        InputSpec("t1ce", modalities=("MR",), required=False, one_of="anatomy"),
+        InputSpec("t2", modalities=("MR",), required=False),
+        InputSpec("flair", modalities=("MR",), required=False, one_of="anatomy"),
+    ),
+}
 
 
 @dataclass(frozen=True)
@@ -50,9 +58,10 @@ def assign(texts: Sequence[str], specs: Sequence[InputSpec]) -> dict[str, Path]:
         if name in paths:
             raise InputError(f"The input {name} was given twice. Give it once.")
         paths[name] = Path(rest)
-    missing = [spec.name for spec in specs if spec.required and spec.name not in paths]
+    missing = lacking(specs, paths)
     if missing:
-        raise InputError(f"The input {missing[0]} is missing. Add --input {missing[0]}=PATH.")
+        options = " or ".join(f"--input {name}=PATH" for name in missing)
+        raise InputError(f"The input {' or '.join(missing)} is missing. Add {options}.")
     for name, path in paths.items():
         if not path.exists():
             raise InputError(f"{name}: {path} was not found. Check the path.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
@@ -16,11 +16,28 @@ Images = Mapping[str, "Image"]
 
 @dataclass(frozen=True)
 class InputSpec:
-    """One input of a pipeline: its name on the command line, modalities it takes, whether it may be left out."""
+    """One input of a pipeline.
+
+    Attributes:
+        name: on the command line ("t1ce").
+        modalities: DICOM modalities that it takes.
+        required: False if it may be left out.
+        one_of: inputs that share this word stand in for each other: at least one of them must be given.
+    """
 
     name: str
     modalities: tuple[str, ...]
     required: bool = True
+    one_of: str = ""
+
+
+def lacking(specs: Sequence[InputSpec], given: Collection[str]) -> tuple[str, ...]:
+    """Names of the inputs of which one must still be given, the first such choice; () if the given ones suffice."""
+    for spec in specs:
+        names = tuple(other.name for other in specs if spec.one_of and other.one_of == spec.one_of) or (spec.name,)
+        if (spec.required or spec.one_of) and not any(name in given for name in names):
+            return names
+    return ()
 
 
 class Progress(Protocol):

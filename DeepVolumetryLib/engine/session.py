@@ -12,11 +12,12 @@ from typing import TYPE_CHECKING, Any
 from ..bundle.store import open_bundle
 from ..errors import InputError, ResourceError
 from . import memory
+from .pipeline import InputSpec, lacking
 
 if TYPE_CHECKING:
     from ..modules import ModuleEntry
     from ..result import Result
-    from .pipeline import Images, InputSpec, Pipeline
+    from .pipeline import Images, Pipeline
     from .progress import RunProgress
 
 # Two modules at most stay loaded: going back and forth is quick, and memory does not grow.
@@ -102,10 +103,13 @@ def check_inputs(inputs: tuple[InputSpec, ...], images: Images) -> None:
     unknown = sorted(set(images) - set(names))
     if unknown:
         raise InputError(f"There is no input “{unknown[0]}”. The inputs are: {', '.join(names)}.")
+    missing = lacking(inputs, images)
+    if missing:
+        modalities = next(spec.modalities for spec in inputs if spec.name == missing[0])
+        one, it = " or ".join(f"“{name}”" for name in missing), "it" if len(missing) == 1 else "one of them"
+        raise InputError(f"The input {one} is missing. Choose {_article(modalities)} image for {it}.")
     for spec in inputs:
         if spec.name not in images:
-            if spec.required:
-                raise InputError(f"The input “{spec.name}” is missing. Choose {_article(spec.modalities)} image for it.")
             continue
         modality = images[spec.name].modality
         if modality and spec.modalities and modality not in spec.modalities:
