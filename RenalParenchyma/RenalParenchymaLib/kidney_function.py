@@ -77,30 +77,6 @@ def bsa_dubois(height_cm: float, weight_kg: float) -> float:
     return float(0.007184 * weight_kg**0.425 * height_cm**0.725)
 
 
-def split_function(side_ml: float, other_ml: float) -> float:
-    """Share of one side in the parenchyma of both, 0-1; NaN without any parenchyma. See ``EQUAL_FUNCTION``."""
-    total = side_ml + other_ml
-    return side_ml / total if total > 0 else math.nan
-
-
-Interval = tuple[float, float]
-
-
-def split_function_interval(side_ml: float, side: Interval, other_ml: float, other: Interval) -> Interval:
-    """Interval of ``split_function`` from the intervals of both volumes, taken as independent.
-
-    Works on the log of the ratio of both sides (MOVER, Zou and Donner 2008), so it stays within 0-1 and unequal sides of the
-    volume intervals stay unequal.
-    """
-    if side_ml <= 0 or other_ml <= 0:
-        share = split_function(side_ml, other_ml)
-        return (share, share) if math.isnan(share) else (0.0 if side_ml <= 0 else _share(side[0], other[1]), _share(side[1], other[0]))
-    log_ratio = math.log(side_ml / other_ml)
-    down = math.hypot(_log(side_ml) - _log(side[0]), _log(other[1]) - _log(other_ml))
-    up = math.hypot(_log(side[1]) - _log(side_ml), _log(other_ml) - _log(other[0]))
-    return _logistic(log_ratio - down), _logistic(log_ratio + up)
-
-
 def gfr_after_radical_nephrectomy(gfr: float, remaining_share: float) -> float:
     """New baseline GFR once the other kidney is out: 1.24 * GFR * share of the remaining side, at most the GFR of today.
 
@@ -123,18 +99,3 @@ def gfr_after_partial_nephrectomy(gfr: float, operated_share: float, lost_fracti
 def _check_creatinine(creatinine_mg_dl: float) -> None:
     if not (math.isfinite(creatinine_mg_dl) and creatinine_mg_dl > 0):
         raise ValueError(f"creatinine must be positive, not {creatinine_mg_dl}")
-
-
-def _share(side_ml: float, other_ml: float) -> float:
-    share = split_function(side_ml, other_ml)
-    return 0.0 if math.isnan(share) else share
-
-
-def _log(value: float) -> float:
-    return math.log(value) if value > 0 else -math.inf
-
-
-def _logistic(value: float) -> float:
-    if value < -700:
-        return 0.0
-    return 1 / (1 + math.exp(-value)) if value < 700 else 1.0

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from DeepVolumetryLib.measure import shares
 from DeepVolumetryLib.measure.measurement import Measurement
 from DeepVolumetryLib.measure.volumes import VOLUME
 from DeepVolumetryLib.uncertainty.conformal import ConformalTable
@@ -174,11 +175,11 @@ def _share_rows(side: str, numbers: Numbers) -> list[Measurement]:
 def _split(side: str, numbers: Numbers) -> tuple[float, Interval | None]:
     own, other = (key(s, "parenchyma") for s in (side, SIDES[1 - SIDES.index(side)]))
     values = numbers.volume(own), numbers.volume(other)
-    share = function.split_function(*values)
+    share = shares.share(*values)
     ends = numbers.interval(own), numbers.interval(other)
     if ends[0] is None or ends[1] is None or math.isnan(share):
         return share, None
-    return share, function.split_function_interval(values[0], ends[0], values[1], ends[1])
+    return share, shares.share_interval(values[0], ends[0], values[1], ends[1])
 
 
 def _ratio(segment: str, part: tuple[float, Interval | None], whole: tuple[float, Interval | None], level: float) -> Measurement:

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import math
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -52,41 +50,6 @@ def test_new_baselines_by_hand():
     assert function.gfr_after_radical_nephrectomy(80, 0.5) == pytest.approx(49.6)
     assert function.gfr_after_radical_nephrectomy(80, 0.9) == 80
     assert function.gfr_after_partial_nephrectomy(80, 0.5, 0.2) == pytest.approx(72)
-
-
-def test_split_function_of_both_sides_adds_up_to_one():
-    assert function.split_function(150, 100) == 0.6
-    assert math.isnan(function.split_function(0, 0))
-
-
-volume = st.floats(1, 400)
-slack = st.floats(0, 1)
-
-
-@given(volume, slack, slack, volume, slack, slack)
-def test_split_interval_holds_the_value_and_mirrors_on_the_other_side(a, a_down, a_up, b, b_down, b_up):
-    own, other = (a * (1 - a_down), a * (1 + a_up)), (b * (1 - b_down), b * (1 + b_up))
-    share = function.split_function(a, b)
-    low, high = function.split_function_interval(a, own, b, other)
-    assert 0 <= low <= share + 1e-9
-    assert share - 1e-9 <= high <= 1
-    mirrored = function.split_function_interval(b, other, a, own)
-    assert (1 - mirrored[1], 1 - mirrored[0]) == pytest.approx((low, high), abs=1e-9)
-    extremes = function.split_function(own[0], other[1]), function.split_function(own[1], other[0])
-    assert low >= extremes[0] - 1e-9  # never wider than every error at its worst
-    assert high <= extremes[1] + 1e-9
-
-
-def test_split_interval_by_hand():
-    # log ratio 0, each side 10 % down and 10 % up
-    low, high = function.split_function_interval(100, (90, 110), 100, (90, 110))
-    down = math.hypot(math.log(1 / 0.9), math.log(1.1))
-    assert (low, high) == pytest.approx((1 / (1 + math.exp(down)), 1 / (1 + math.exp(-down))))
-
-
-def test_split_interval_of_a_solitary_kidney():
-    assert function.split_function_interval(200, (180, 220), 0, (0, 0)) == (1, 1)
-    assert function.split_function_interval(0, (0, 0), 200, (180, 220)) == (0, 0)
 
 
 @pytest.mark.parametrize(
