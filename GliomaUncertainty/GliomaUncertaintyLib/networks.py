@@ -66,8 +66,8 @@ def fused(network: Module) -> Module:
 
     network.eval()
     for layer in network.modules():
-        convolution, following = getattr(layer, "conv", None), getattr(layer, "adn", None)
-        if isinstance(convolution, Conv2d) and isinstance(getattr(following, "N", None), BatchNorm2d):
-            layer.conv = fuse_conv_bn_eval(convolution, following.N)
-            following.N = Identity()
+        convolution, normalization = getattr(layer, "conv", None), getattr(getattr(layer, "adn", None), "N", None)
+        if isinstance(convolution, Conv2d) and isinstance(normalization, BatchNorm2d):
+            layer.conv = fuse_conv_bn_eval(convolution, normalization)
+            layer.adn.N = Identity()
     return network

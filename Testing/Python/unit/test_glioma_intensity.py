@@ -34,7 +34,7 @@ def test_extremes_are_clipped(a_head):
     voxels, brain = a_head
     voxels[2, 5, 5], voxels[2, 6, 6] = 1e5, -1e5
     found = normalized(voxels, brain)
-    assert LOWEST <= found.min() and found.max() <= HIGHEST
+    assert found.min() >= LOWEST and found.max() <= HIGHEST
 
 
 def test_whole_numbers_of_any_type_are_taken(a_head):

@@ -6,7 +6,13 @@ import pytest
 from DeepVolumetryLib.errors import InputError
 from GliomaUncertaintyLib.labels import SCHEMES, TARGETS, label_map, sub_regions, targets_of
 
-EVERY_VALUE = {"brats2021": [0, 1, 2, 4], "brats2023": [0, 1, 2, 3], "brats2024": [0, 1, 2, 3, 4], "msd": [0, 1, 2, 3], "brats2013": [0, 1, 2, 3, 4]}
+EVERY_VALUE = {
+    "brats2021": [0, 1, 2, 4],
+    "brats2023": [0, 1, 2, 3],
+    "brats2024": [0, 1, 2, 3, 4],
+    "msd": [0, 1, 2, 3],
+    "brats2013": [0, 1, 2, 3, 4],
+}
 
 
 @pytest.mark.parametrize(
