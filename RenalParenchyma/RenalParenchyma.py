@@ -6,7 +6,7 @@ A shell: what the four modules share is in DeepVolumetryLib.panel, what computes
 import dataclasses
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, ClassVar
 
 import slicer
 from slicer import vtkMRMLScalarVolumeNode, vtkMRMLSegmentationNode
@@ -100,6 +100,7 @@ class RenalParenchymaLogic(SegmentationLogic):
     """Volume node in, segmentation, maps and tables out. Usable from scripts without the panel."""
 
     module = "renal"
+    sampleNames: ClassVar = {"volume": SAMPLE_NAME}
 
     def getParameterNode(self):
         return RenalParenchymaParameterNode(super().getParameterNode())
@@ -145,7 +146,7 @@ class RenalParenchymaLogic(SegmentationLogic):
 
     def makeSample(self):
         """Add the phantom study to the scene and return its volume node."""
-        return self.addSample("volume", SAMPLE_NAME)
+        return self.makeSamples()["volume"]
 
 
 class RenalParenchymaTest(ScriptedLoadableModuleTest):

@@ -49,6 +49,12 @@ def input_of(node: Any) -> Any | None:
     return node.GetNodeReference(_INPUT)
 
 
+def active_volume() -> Any | None:
+    """The volume that was last chosen for the slice views."""
+    selection = slicer.mrmlScene.GetNodeByID("vtkMRMLSelectionNodeSingleton")
+    return slicer.mrmlScene.GetNodeByID(selection.GetActiveVolumeID() or "") if selection else None
+
+
 def place_beside(node: Any, input_node: Any) -> None:
     """Put a node into the study of its input and under the same transform."""
     hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)

@@ -1,4 +1,7 @@
-"""Uncertainty as a volume over the image: 0 to 100, with its own colors, window and legend."""
+"""Maps as volumes over the image: uncertainty from 0 to 100 with its own colors, window and legend; probability in percent.
+
+In the scene they are whole numbers (docs/decisions/0007-maps-in-the-scene.md); what is measured and exported is the result's own.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import slicer
+from numpy.typing import NDArray
 
 from ..image_io.terminology import RESOURCES
 from ..result import Result
@@ -13,6 +17,7 @@ from .nodes import find_or_add_node
 from .volumes import local_matrix, set_voxels
 
 ROLE = "uncertainty"
+PROBABILITY = "probability"
 _COLORS_NAME = "DeepVolumetry Uncertainty"
 _COLORS_FILE = RESOURCES / "ColorTables" / "DeepVolumetryUncertainty.ctbl"
 _VISIBLE_FROM = 10.0
@@ -27,7 +32,20 @@ def show_uncertainty(result: Result, input_node: Any) -> dict[str, Any]:
         node = find_or_add_node("vtkMRMLScalarVolumeNode", input_node, module, f"{ROLE} {target}", f"{target} uncertainty")
         if node.GetDisplayNode() is None:
             _create_display(node)
-        set_voxels(node, values.astype(np.float32, copy=False), local_matrix(input_node))
+        set_voxels(node, _whole_numbers(values), local_matrix(input_node))
+        nodes[target] = node
+    return nodes
+
+
+def show_probability(result: Result, input_node: Any) -> dict[str, Any]:
+    """One volume in percent per target, made or updated; for the user to look at, none is brought to the foreground."""
+    module = result.provenance.module
+    nodes = {}
+    for target, values in result.probability.items():
+        node = find_or_add_node("vtkMRMLScalarVolumeNode", input_node, module, f"{PROBABILITY} {target}", f"{target} probability")
+        if node.GetDisplayNode() is None:
+            node.SetAndObserveDisplayNodeID(_windowed_display().GetID())
+        set_voxels(node, _whole_numbers(values, 100), local_matrix(input_node))
         nodes[target] = node
     return nodes
 
@@ -50,9 +68,7 @@ def set_visible_from(node: Any, threshold: float) -> None:
 
 def _create_display(node: Any) -> None:
     """Display and legend. Made before there are voxels: a default display would first search them for a window."""
-    display = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeDisplayNode")
-    display.SetAutoWindowLevel(False)
-    display.SetWindowLevelMinMax(0, 100)
+    display = _windowed_display()
     display.SetAutoThreshold(False)
     display.SetInterpolate(False)
     display.SetAndObserveColorNodeID(_color_table().GetID())
@@ -63,6 +79,21 @@ def _create_display(node: Any) -> None:
     legend.SetLabelFormat("%.0f")
     legend.SetMaxNumberOfColors(256)
     legend.SetNumberOfLabels(5)
+
+
+def _windowed_display() -> Any:
+    display = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLScalarVolumeDisplayNode")
+    display.SetAutoWindowLevel(False)
+    display.SetWindowLevelMinMax(0, 100)
+    return display
+
+
+def _whole_numbers(values: NDArray[Any], scale: float = 1) -> NDArray[np.uint8]:
+    """Rounded to 0-100; slab by slab stays in the cache."""
+    rounded = np.empty(values.shape, np.uint8)
+    for slab, given in zip(rounded, values, strict=True):
+        slab[...] = np.rint(given * scale)
+    return rounded
 
 
 def _color_table() -> Any:

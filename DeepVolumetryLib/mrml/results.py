@@ -10,8 +10,8 @@ from ..errors import InputError
 from ..measure.measurement import Measurement
 from ..result import Result
 from .nodes import all_or_nothing, find_node
+from .overlay import PROBABILITY, show_as_foreground, show_probability, show_uncertainty
 from .overlay import ROLE as UNCERTAINTY
-from .overlay import show_as_foreground, show_uncertainty
 from .segmentation import ROLE as SEGMENTATION
 from .segmentation import show_segmentation
 from .tables import ROLE as MEASUREMENTS
@@ -26,20 +26,23 @@ class SceneNodes:
         segmentation: vtkMRMLSegmentationNode; segment IDs are the keys of the result.
         table: vtkMRMLTableNode with the measurements.
         uncertainty: target -> vtkMRMLScalarVolumeNode, 0-100.
+        probability: target -> vtkMRMLScalarVolumeNode, percent; empty unless asked for.
     """
 
     segmentation: Any
     table: Any
     uncertainty: dict[str, Any] = field(default_factory=dict)
+    probability: dict[str, Any] = field(default_factory=dict)
 
 
-def show_result(result: Result, input_node: Any, names: dict[str, str] | None = None) -> SceneNodes:
+def show_result(result: Result, input_node: Any, names: dict[str, str] | None = None, probability: bool = False) -> SceneNodes:
     """Put a result into the scene; running again on the same input updates the same nodes. One step for undo.
 
     Args:
         result: on the grid of the input.
         input_node: the volume node that it was made from.
         names: what to call measured things that are no segments ("total_kidney": "Both kidneys").
+        probability: add the probability maps too.
 
     Raises:
         InputError: if the input was deleted or replaced since the run began; the scene is as before.
@@ -54,10 +57,11 @@ def show_result(result: Result, input_node: Any, names: dict[str, str] | None = 
     with all_or_nothing():
         segmentation = show_segmentation(result, input_node)
         uncertainty = show_uncertainty(result, input_node)
+        shown = show_probability(result, input_node) if probability else {}
         table = show_measurements(result.measurements, result.specs, input_node, result.provenance.module, names)
         if uncertainty:
             show_as_foreground(next(iter(uncertainty.values())), input_node)
-    return SceneNodes(segmentation, table, uncertainty)
+    return SceneNodes(segmentation, table, uncertainty, shown)
 
 
 def update_measurements(measurements: Sequence[Measurement], result: Result, input_node: Any, names: dict[str, str] | None = None) -> Any:
@@ -70,5 +74,8 @@ def find_result(input_node: Any, module: str, targets: Sequence[str] = ()) -> Sc
     segmentation = find_node(input_node, module, SEGMENTATION)
     if segmentation is None:
         return None
-    uncertainty = {target: node for target in targets if (node := find_node(input_node, module, f"{UNCERTAINTY} {target}"))}
-    return SceneNodes(segmentation, find_node(input_node, module, MEASUREMENTS), uncertainty)
+    uncertainty, probability = (
+        {target: node for target in targets if (node := find_node(input_node, module, f"{role} {target}"))}
+        for role in (UNCERTAINTY, PROBABILITY)
+    )
+    return SceneNodes(segmentation, find_node(input_node, module, MEASUREMENTS), uncertainty, probability)

@@ -79,7 +79,7 @@ def _fill(node: Any, result: Result, matrix: NDArray[np.float64]) -> None:
     segmentation = node.GetSegmentation()
     present = [spec for spec in result.specs if spec.key in result.segments]
     layers, places = in_layers([result.segments[spec.key] for spec in present], result.image.shape)
-    labelmaps = [_labelmap(layer, matrix) for layer in layers]
+    labelmaps = [labelmap_of(layer, matrix) for layer in layers]
     for segment_id in segmentation.GetSegmentIDs():
         if segment_id not in {spec.key for spec in present}:
             segmentation.RemoveSegment(segment_id)
@@ -100,8 +100,8 @@ def _fill(node: Any, result: Result, matrix: NDArray[np.float64]) -> None:
             segmentation.AddSegment(segment, spec.key)
 
 
-def _labelmap(labels: NDArray[np.uint8], matrix: NDArray[np.float64]) -> Any:
-    """One layer, cut to what is in it: editing and saving take time by the voxel."""
+def labelmap_of(labels: NDArray[np.uint8], matrix: NDArray[np.float64]) -> Any:
+    """Labels (K, J, I) as an oriented image, cut to what is in them: editing and saving take time by the voxel."""
     extent = []
     for axis in (2, 1, 0):
         found = np.flatnonzero(labels.any(axis=tuple({0, 1, 2} - {axis})))

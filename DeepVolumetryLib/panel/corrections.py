@@ -13,6 +13,7 @@ import slicer
 import vtk
 from vtkmodules.util.numpy_support import numpy_to_vtk, vtk_to_numpy
 
+from ..measure.volumes import bounding_box
 from ..mrml.masks import masks_on_grid
 from ..mrml.segmentation import mark_edited
 
@@ -63,6 +64,14 @@ class Corrections:
         self.result.segments[spec.key] = np.zeros(self.result.image.shape, bool)
         self._stamps[spec.key], self._boxes[spec.key] = 0, EMPTY
         self.node.GetSegmentation().AddSegment(segment, spec.key)
+
+    def replace(self, key: str, mask: NDArray[np.bool_]) -> None:
+        """Replace a whole segment (K, J, I) in the scene; `takeOver` then sees the change. Nothing is done if it is the same."""
+        if key not in self.result.segments or key not in self._boxes:
+            return
+        box = union(self._boxes[key], bounding_box(mask) or EMPTY)
+        if box != EMPTY and (mask[box] != self.result.segments[key][box]).any():
+            self.write(key, box, mask[box])
 
     def write(self, key: str, box: Box, mask: NDArray[np.bool_]) -> None:
         """Replace a segment inside a box (K, J, I) in the scene; `takeOver` then sees the change."""

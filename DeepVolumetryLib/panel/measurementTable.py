@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -80,15 +80,24 @@ def cell(measurement: Measurement) -> str:
     return f"{number(measurement.value)} ({span})" if span else number(measurement.value)
 
 
-def verdicts(measurements: Iterable[Measurement]) -> list[tuple[str, str]]:
-    """What the reference values say, in the order of the table: ("Right kidney, length", "within the usual …")."""
+def verdicts(measurements: Iterable[Measurement], names: Mapping[str, str] | None = None) -> list[tuple[str, str]]:
+    """What the reference values say, in the order of the table: ("Right kidney, length", "within the usual …").
+
+    Args:
+        names: what structures without a side are called, where it is not their key.
+    """
     table = rows(measurements)
     cells = (row.cells[side] for row in table for side in columns(table) if side in row.cells)
-    return [(_subject(measurement), measurement.verdict) for measurement in cells if measurement.verdict]
+    return [(_subject(measurement, names), measurement.verdict) for measurement in cells if measurement.verdict]
 
 
-def changes(prior: Path, measurements: Iterable[Measurement]) -> list[str]:
+def changes(prior: Path, measurements: Iterable[Measurement], names: Mapping[str, str] | None = None) -> list[str]:
     """Volumes then and now: "Right kidney: 150 → 141 mL (−6 %), …".
+
+    Args:
+        prior: report.json of the earlier study.
+        measurements: those of this study.
+        names: as for `verdicts`.
 
     Raises:
         InputError: if the file is no report.
@@ -102,13 +111,13 @@ def changes(prior: Path, measurements: Iterable[Measurement]) -> list[str]:
             continue
         percent = f" ({change.percent:+.0f} %)".replace("-", "−") if math.isfinite(change.percent) else ""
         words = f", {change.verdict}" if change.verdict else ""
-        place = change.segment.replace("_", " ").capitalize()
+        place = _place(change.segment, names)
         lines.append(f"{place}: {number(change.before)} → {number(change.after)} {change.unit}{percent}{words}")
     return lines
 
 
-def as_text(measurements: Iterable[Measurement]) -> str:
-    """Tab-separated text with a heading, to paste into a report or a spreadsheet."""
+def as_text(measurements: Iterable[Measurement], names: Mapping[str, str] | None = None) -> str:
+    """Tab-separated text with a heading, to paste into a report or a spreadsheet; ``names`` as for `verdicts`."""
     measurements = list(measurements)
     table = rows(measurements)
     sides = columns(table)
@@ -116,12 +125,22 @@ def as_text(measurements: Iterable[Measurement]) -> str:
     for row in table:
         cells = (cell(row.cells[side]) if side in row.cells else "" for side in sides)
         title = row.title.replace(WORD_JOINER, "").replace(NO_BREAK_SPACE, " ")
-        lines.append("\t".join([f"{row.structure.capitalize()}: {title}", *cells]))
-    return "\n".join([*lines, *(f"{subject}: {verdict}" for subject, verdict in verdicts(measurements))])
+        lines.append("\t".join([f"{heading(row.structure, names)}: {title}", *cells]))
+    return "\n".join([*lines, *(f"{subject}: {verdict}" for subject, verdict in verdicts(measurements, names))])
 
 
-def _subject(measurement: Measurement) -> str:
-    place = measurement.segment.replace("_", " ").capitalize()
+def heading(structure: str, names: Mapping[str, str] | None = None) -> str:
+    """What a group of rows is called."""
+    return (names or {}).get(structure) or structure.capitalize()
+
+
+def _place(segment: str, names: Mapping[str, str] | None) -> str:
+    hasSide = segment.partition("_")[0] in SIDES
+    return heading(segment, None if hasSide else names).replace("_", " ")
+
+
+def _subject(measurement: Measurement, names: Mapping[str, str] | None) -> str:
+    place = _place(measurement.segment, names)
     name = measurement.name
     starts_a_word = name[1:2].islower() or not name[1:2].isalpha()
     return f"{place}, {name[:1].lower() if starts_a_word else name[:1]}{name[1:]}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,12 +22,18 @@ FRAME, PADDING, VALUE_WIDTH = 4, 4, 64
 
 
 class MeasurementsSection:
-    """Fills the table and copies it."""
+    """Fills the table and copies it.
 
-    def __init__(self, ui) -> None:
-        self.ui = ui
+    Args:
+        ui: the panel's widgets.
+        changesSince: says in sentences what changed since the report.json of an earlier study; raises `InputError`.
+    """
+
+    def __init__(self, ui, changesSince: Callable[[Path], Sequence[str]]) -> None:
+        self.ui, self._changesSince = ui, changesSince
         self.message = Message(ui, "measurements")
         self._measurements: Sequence[Measurement] = ()
+        self._names: Mapping[str, str] = {}
         ui.measurementsTable.verticalHeader().setVisible(False)
         ui.measurementsTable.horizontalHeader().setHighlightSections(False)
         ui.measurementsTable.horizontalHeader().setMinimumSectionSize(VALUE_WIDTH)
@@ -36,12 +42,12 @@ class MeasurementsSection:
         ui.priorPathLineEdit.connect("currentPathChanged(QString)", self._showChanges)
         self.show(())
 
-    def show(self, measurements: Sequence[Measurement], notes: Sequence[str] = ()) -> None:
-        """New numbers, () before there is a result, and the sentences that belong below them."""
-        self._measurements = measurements
+    def show(self, measurements: Sequence[Measurement], notes: Sequence[str] = (), names: Mapping[str, str] | None = None) -> None:
+        """New numbers, () before there is a result, the sentences that belong below them, and what segments are called."""
+        self._measurements, self._names = measurements, names or {}
         hasResult = bool(measurements)
         self._fillTable()
-        verdicts = measurementTable.verdicts(measurements)
+        verdicts = measurementTable.verdicts(measurements, self._names)
         lines = (f"<b>{escape(subject)}:</b> {escape(verdict).replace(' %', '&nbsp;%')}" for subject, verdict in verdicts)
         self.ui.verdictLabel.setText("".join(f"<p style='margin: 3px 0'>{line}</p>" for line in lines))
         self.ui.verdictLabel.setVisible(bool(verdicts))
@@ -59,12 +65,12 @@ class MeasurementsSection:
 
     def _showChanges(self) -> None:
         """What changed since the prior report, as far as both have it."""
-        lines: list[str] = []
+        lines: Sequence[str] = ()
         self.priorMessage.clear()
         path = Path(self.ui.priorPathLineEdit.currentPath or ".")
         if self._measurements and path.is_file():
             try:
-                lines = measurementTable.changes(path, self._measurements)
+                lines = self._changesSince(path)
             except DeepVolumetryError as error:
                 self.priorMessage.error(str(error))
             else:
@@ -108,7 +114,7 @@ class MeasurementsSection:
         table.setFixedHeight(height + header.sizeHint.height() + FRAME)
 
     def _fillHeading(self, index: int, structure: str) -> None:
-        item = qt.QTableWidgetItem(structure.capitalize())
+        item = qt.QTableWidgetItem(measurementTable.heading(structure, self._names))
         font = item.font()
         font.setBold(True)
         item.setFont(font)
@@ -133,5 +139,5 @@ class MeasurementsSection:
         return measurementTable.number(measurement.value) + (f"\n({span})" if span else "")
 
     def _onCopy(self) -> None:
-        slicer.app.clipboard().setText(measurementTable.as_text(self._measurements))
+        slicer.app.clipboard().setText(measurementTable.as_text(self._measurements, self._names))
         self.message.info(_("Copied."))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import qt
@@ -14,6 +15,8 @@ from slicer.util import VTKObservationMixin
 
 from ..errors import Cancelled, DeepVolumetryError
 from . import dependencies
+from .certaintySection import CertaintySection
+from .comparisonSection import ComparisonSection
 from .correctSection import CorrectSection
 from .exportSection import ExportSection
 from .inputsSection import InputsSection
@@ -22,15 +25,22 @@ from .modelSection import ModelSection
 from .reviewSection import ReviewSection
 from .runSection import RunSection
 
-WORKFLOW_UI = Path(__file__).with_name("Workflow.ui")
+FOLDER = Path(__file__).parent
+PARTS = {"Certainty": CertaintySection, "Comparison": ComparisonSection}
 
 
 class VolumetryWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     """Inputs and Model come from the module's own .ui file, the other five sections from Workflow.ui.
 
-    A module derives from it and says with `makeLogic` what computes. One input, called "volume", is what it expects;
-    modules with more override `inputNodes`.
+    A module derives from it and says with `makeLogic` what computes.
+
+    Attributes:
+        inputs: name of the pipeline's input -> what the names of its selector and its message begin with.
+        parts: further parts of the panel that the module wants, of `PARTS`.
     """
+
+    inputs: Mapping[str, str] = {"volume": "input"}
+    parts: Sequence[str] = ()
 
     def __init__(self, parent=None) -> None:
         # Slicer may call setup() from the base class.
@@ -44,22 +54,19 @@ class VolumetryWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """The module's `SegmentationLogic`."""
         raise NotImplementedError
 
-    def inputNodes(self) -> dict:
-        """Name of the pipeline's input -> chosen node."""
-        return {"volume": self._parameterNode.inputVolume}
-
     # ---- life of the panel
 
     def setup(self) -> None:
         ScriptedLoadableModuleWidget.setup(self)
         self.logic = self.makeLogic()
         self._loadUi()
-        self.inputsSection = InputsSection(self.ui, self.logic.inputProblem, self.logic.makeSample, self._refreshReady)
+        self.inputsSection = InputsSection(self.ui, self.logic, self.inputs, self._refreshReady)
         self.modelSection = ModelSection(self.ui, self.logic.module, self._ensureDependencies)
         self.runSection = RunSection(self.ui, self.onSegment, self.onCancel, self.poll)
         self.reviewSection = ReviewSection(self.ui, self._onReviewed, self._onRegionSelected, self._showOverlay)
         self.correctSection = CorrectSection(self.ui, self._onEdited, self._onCutOff, self._onAddSegment)
-        self.measurementsSection = MeasurementsSection(self.ui)
+        self.measurementsSection = MeasurementsSection(self.ui, self.logic.changesSince)
+        self.partSections = [PARTS[part](self.ui, self.logic) for part in self.parts]
         self.exportSection = ExportSection(
             self.ui, {"csv": self.logic.exportCsv, "json": self.logic.exportJson, "all": self.logic.exportAll}
         )
@@ -74,6 +81,8 @@ class VolumetryWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.runSection.stop()
         self._disconnectParameterNode()
         self.correctSection.cleanup()
+        for section in self.partSections:
+            section.cleanup()
         self.logic.close()
 
     def enter(self) -> None:
@@ -122,9 +131,8 @@ class VolumetryWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             if not self.modelSection.confirm():
                 self.runSection.message.hint(_("The license of the model was not accepted, so nothing was done."))
                 return
-            self.logic.start(
-                self.inputNodes(), self.logic.parameters(parameterNode), bundle=self.modelSection.bundle, device=parameterNode.device.value
-            )
+            parameters = self.logic.parameters(parameterNode)
+            self.logic.start(self.inputsSection.nodes, parameters, bundle=self.modelSection.bundle, device=parameterNode.device.value)
         except DeepVolumetryError as error:
             self.runSection.message.error(str(error))
             return
@@ -190,16 +198,24 @@ class VolumetryWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def _refreshResult(self) -> None:
         """Everything that depends on the result or on its absence."""
         result = self.logic.result
-        self.reviewSection.show(result.regions if result else (), list(result.uncertainty) if result else ())
+        self.reviewSection.showBackgrounds(self.logic.backgrounds(), self.logic.preferredBackground)
+        self._refreshRegions()
         self.correctSection.show(self.logic.segmentationNode, self.logic.inputNode)
         self.correctSection.showMissing(self.logic.missingSegments())
         self._refreshMeasurements()
         self._showOverlay()
 
+    def _refreshRegions(self) -> None:
+        result = self.logic.result
+        targets = {target: self.logic.targetName(target) for target in result.uncertainty} if result else {}
+        self.reviewSection.show(result.regions if result else (), targets)
+
     def _refreshMeasurements(self) -> None:
         result = self.logic.result
-        self.measurementsSection.show(result.measurements if result else (), self.logic.notes())
+        self.measurementsSection.show(result.measurements if result else (), self.logic.notes(), self.logic.displayNames())
         self.exportSection.refresh(result is not None)
+        for section in self.partSections:
+            section.refresh()
 
     def _onParametersChanged(self, caller, event) -> None:
         """Facts about the patient may be given after the run: verdicts and indexed values follow."""
@@ -235,18 +251,25 @@ class VolumetryWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.correctSection.showMissing(self.logic.missingSegments())
 
     def _refreshAfterCorrection(self) -> None:
-        self.reviewSection.show(self.logic.result.regions, list(self.logic.result.uncertainty))
+        self._refreshRegions()
         self._refreshMeasurements()
 
     def _showOverlay(self) -> None:
-        self.logic.showOverlay(self.reviewSection.overlayTarget, self.ui.opacitySlider.value, self.ui.thresholdSlider.value)
+        review = self.reviewSection
+        self.logic.showOverlay(review.overlayTarget, self.ui.opacitySlider.value, self.ui.thresholdSlider.value, review.background)
 
     # ---- helpers
 
     def _loadUi(self) -> None:
         panel = slicer.util.loadUI(self.resourcePath(f"UI/{self.moduleName}.ui"))
-        workflow = slicer.util.loadUI(str(WORKFLOW_UI))
+        workflow = slicer.util.loadUI(str(FOLDER / "Workflow.ui"))
         panel.layout().addWidget(workflow)
+        for part in self.parts:
+            place = slicer.util.findChild(workflow, f"{part.lower()}Place")
+            widget = slicer.util.loadUI(str(FOLDER / f"{part}.ui"))
+            place.layout().addWidget(widget)
+            place.setVisible(True)
+            widget.setMRMLScene(slicer.mrmlScene)
         self.layout.addWidget(panel)
         self.layout.addStretch(1)
         self.ui = slicer.util.childWidgetVariables(panel)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import qt
@@ -34,6 +34,7 @@ class ReviewSection:
         self.ui = ui
         self._onReviewed, self._onSelected, self._onOverlayChanged = onReviewed, onSelected, onOverlayChanged
         self._regions: Sequence[ReviewRegion] = ()
+        self._names: Mapping[str, str] = {}
         self._filling = False
         self.message = Message(ui, "review")
         self._setUpTable()
@@ -43,9 +44,11 @@ class ReviewSection:
         ui.looksRightButton.connect("clicked(bool)", self._onLooksRight)
         ui.overlayCheckBox.connect("toggled(bool)", self._overlayChanged)
         ui.overlayTargetComboBox.connect("currentIndexChanged(int)", self._overlayChanged)
+        ui.backgroundComboBox.connect("currentIndexChanged(int)", self._overlayChanged)
         ui.opacitySlider.connect("valueChanged(double)", self._overlayChanged)
         ui.thresholdSlider.connect("valueChanged(double)", self._overlayChanged)
-        self.show((), ())
+        self.show((), {})
+        self.showBackgrounds({})
 
     @property
     def current(self) -> int:
@@ -55,19 +58,26 @@ class ReviewSection:
     @property
     def overlayTarget(self) -> str:
         """Target whose uncertainty is to be shown, "" for none."""
-        if not self.ui.overlayCheckBox.checked or self.ui.overlayTargetComboBox.currentIndex < 0:
-            return ""
-        return self.ui.overlayTargetComboBox.itemData(self.ui.overlayTargetComboBox.currentIndex)
+        return self.target if self.ui.overlayCheckBox.checked else ""
 
-    def show(self, regions: Sequence[ReviewRegion], targets: Sequence[str]) -> None:
-        """New regions and the targets that have an uncertainty map; empty before there is a result."""
-        self._regions = regions
+    @property
+    def target(self) -> str:
+        """Target that is looked at, whether its overlay is shown or not; "" before there is a result."""
+        combo = self.ui.overlayTargetComboBox
+        return combo.itemData(combo.currentIndex) if combo.currentIndex >= 0 else ""
+
+    @property
+    def background(self) -> str:
+        """Name of the input below the overlay, "" if there is no choice."""
+        combo = self.ui.backgroundComboBox
+        return combo.itemData(combo.currentIndex) if combo.currentIndex >= 0 else ""
+
+    def show(self, regions: Sequence[ReviewRegion], targets: Mapping[str, str]) -> None:
+        """New regions, and target -> name of those that have an uncertainty map; empty before there is a result."""
+        self._regions, self._names = regions, targets
         self._filling = True
         combo = self.ui.overlayTargetComboBox
-        if [combo.itemData(index) for index in range(combo.count)] != list(targets):
-            combo.clear()
-            for target in targets:
-                combo.addItem(target.capitalize(), target)
+        self._fillComboBox(combo, targets)
         self._fillTable()
         self._filling = False
         for widget in (self.ui.overlayCheckBox, combo, self.ui.opacitySlider, self.ui.thresholdSlider):
@@ -75,6 +85,16 @@ class ReviewSection:
         for widget in (self.ui.previousButton, self.ui.nextButton, self.ui.looksRightButton, self.ui.regionTable):
             widget.setEnabled(bool(regions))
         self._summarize(bool(targets))
+
+    def showBackgrounds(self, inputs: Mapping[str, str], preferred: str = "") -> None:
+        """The inputs that the overlay can lie over: name -> title; the row vanishes where there is no choice."""
+        self._filling = True
+        combo = self.ui.backgroundComboBox
+        if self._fillComboBox(combo, inputs):
+            combo.setCurrentIndex(combo.findData(preferred) if preferred in inputs else 0)
+        self._filling = False
+        for widget in (self.ui.backgroundLabel, combo):
+            widget.setVisible(len(inputs) > 1)
 
     def step(self, by: int) -> None:
         """Select the region that many rows further on, round the ends."""
@@ -121,6 +141,15 @@ class ReviewSection:
         for column, mode in enumerate(["ResizeToContents", "Stretch", "ResizeToContents", "ResizeToContents"]):
             header.setSectionResizeMode(column, getattr(qt.QHeaderView, mode))
 
+    def _fillComboBox(self, combo, items: Mapping[str, str]) -> bool:
+        """True if other items came in; the choice stays where they are the same."""
+        if [combo.itemData(index) for index in range(combo.count)] == list(items):
+            return False
+        combo.clear()
+        for key, text in items.items():
+            combo.addItem(text, key)
+        return True
+
     def _fillTable(self) -> None:
         table, selected = self.ui.regionTable, self.current
         table.setRowCount(len(self._regions))
@@ -135,8 +164,9 @@ class ReviewSection:
             table.selectRow(selected)
 
     def _structure(self, region: ReviewRegion) -> str:
-        kinds = {"boundary": _("contour"), "inside": _("inside"), "outside": _("outside")}
-        return ", ".join(word for word in (region.target.capitalize(), kinds.get(region.kind, "")) if word)
+        kinds = {"boundary": _("contour"), "inside": _("inside"), "outside": _("possibly missed")}
+        name = self._names.get(region.target, region.target.capitalize())
+        return ", ".join(word for word in (name, kinds.get(region.kind, "")) if word)
 
     def _summarize(self, hasResult: bool) -> None:
         if not hasResult:

@@ -16,9 +16,13 @@ from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 from ..errors import DeepVolumetryError, InputError
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from ..engine.events import ErrorEvent, Event
     from ..modules import ModuleEntry
     from ..result import Result, SegmentSpec
+    from .comparison import ComparedTarget
     from .corrections import Corrections
 
 POLL_INTERVAL_S = 0.02
@@ -29,11 +33,19 @@ class SegmentationLogic(ScriptedLoadableModuleLogic):
 
     Attributes:
         module: key of the module ("renal"), set by the class that derives.
+        sampleNames: name of the input -> name of its node in the phantom study.
+        inputTitles: name of the input -> what people call it; empty where there is only one.
+        preferredBackground: name of the input that the overlay lies over, "" for the one that the result lies on.
+        showsProbability: add the probability maps to the scene.
         result: the last result with everything that was corrected since; None if there is none.
         nodes: what `result` is in the scene.
     """
 
     module: str | ModuleEntry = ""
+    sampleNames: Mapping[str, str] = {}
+    inputTitles: Mapping[str, str] = {}
+    preferredBackground = ""
+    showsProbability = False
 
     def __init__(self) -> None:
         super().__init__()
@@ -60,7 +72,7 @@ class SegmentationLogic(ScriptedLoadableModuleLogic):
     def isRunning(self) -> bool:
         return bool(self._client and self._client.is_running)
 
-    # ---- running
+    # ---- inputs
 
     def inputProblem(self, node) -> str:
         """What is wrong with an input volume, in words; "" if nothing."""
@@ -72,11 +84,41 @@ class SegmentationLogic(ScriptedLoadableModuleLogic):
             return _("{name} has only one slice. Choose a volume.").format(name=node.GetName())
         return ""
 
+    def inputProblems(self, nodes: Mapping[str, Any]) -> dict[str, str]:
+        """What keeps the chosen volumes from being segmented: name of the input -> sentence; empty if nothing does.
+
+        Args:
+            nodes: name of every input -> node, None where none is chosen.
+        """
+        return {name: problem for name, node in nodes.items() if (problem := self.inputProblem(node))}
+
+    def inputNotes(self, nodes: Mapping[str, Any]) -> dict[str, str]:
+        """What is worth knowing about a choice that can be segmented: name of the input -> sentence."""
+        return {}
+
+    def guessInputs(self) -> dict[str, tuple[Any, str]]:
+        """What the user most likely means: name of the input -> node and how that was found out.
+
+        A module with one input takes the volume in the slice views, else the only one in the scene.
+        """
+        from ..mrml.nodes import active_volume
+
+        active = active_volume()
+        candidates = [active, *slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")]
+        usable = [node for node in candidates if node and not node.GetHideFromEditors() and not self.inputProblem(node)]
+        return {"volume": (usable[0], "")} if usable and (usable[0] is active or len(usable) == 1) else {}
+
+    def referenceInput(self, inputs: Mapping[str, Any]) -> str:
+        """Name of the input on whose grid the result lies."""
+        return next(iter(inputs))
+
+    # ---- running
+
     def start(self, inputs: Mapping[str, Any], parameters: Mapping[str, Any], bundle: str | None = None, device: str = "auto") -> None:
         """Begin a run; `poll` tells how it goes.
 
         Args:
-            inputs: name of the pipeline's input -> volume node.
+            inputs: name of the pipeline's input -> volume node; those that may be left out may be missing or None.
             parameters: what the module's ``Parameters.from_dict`` reads.
             bundle: name of the model, None for the one that ships.
             device: "auto", "cpu", "cuda" or "mps".
@@ -89,13 +131,13 @@ class SegmentationLogic(ScriptedLoadableModuleLogic):
 
         if self.isRunning:
             raise InputError(_("A segmentation is already running. Wait until it is done, or cancel it."))
-        for node in inputs.values():
-            if problem := self.inputProblem(node):
-                raise InputError(problem)
+        for problem in self.inputProblems(inputs).values():
+            raise InputError(problem)
+        inputs = {name: node for name, node in inputs.items() if node}
         images = {name: image_from_node(node) for name, node in inputs.items()}
         self._client = self._client or WorkerClient()
         self._client.start(self.module, images, dict(parameters), bundle=bundle, device=device)
-        self._inputs = dict(inputs)
+        self._inputs = inputs
 
     def poll(self) -> list[Event]:
         """What happened since the last call. A result is in the scene by the time that its event is returned."""
@@ -143,13 +185,13 @@ class SegmentationLogic(ScriptedLoadableModuleLogic):
                 slicer.app.processEvents()
             time.sleep(POLL_INTERVAL_S)
 
-    def addSample(self, inputName: str, nodeName: str):
-        """Add an image of the module's phantom study to the scene and return its node."""
+    def makeSamples(self) -> dict[str, Any]:
+        """Add the module's phantom study to the scene: name of the input -> volume node."""
         from ..modules import find
         from ..mrml.volumes import node_from_image
 
-        image = find(self.module).submodule("demo").study()[inputName]
-        return node_from_image(image, nodeName)
+        images = find(self.module).submodule("demo").study()
+        return {name: node_from_image(images[name], nodeName) for name, nodeName in self.sampleNames.items()}
 
     # ---- correcting
 
@@ -177,13 +219,24 @@ class SegmentationLogic(ScriptedLoadableModuleLogic):
         if self.result and self._measured is None:
             self._measured = self.measure(self.result)
 
+    def fittingMasks(self, changed: Iterable[str]) -> Mapping[str, NDArray[np.bool_]]:
+        """Masks that must follow an edit of others, for modules whose segments contain each other; by default none.
+
+        Args:
+            changed: keys of the segments that were edited; `result.segments` holds them as they are now.
+        """
+        return {}
+
     def remeasure(self) -> bool:
-        """Take over what was edited in the scene. True if anything changed."""
+        """Take over what was edited in the scene, and let other segments follow. True if anything changed."""
         if self._corrections is None:
             return False
         self.prepare()  # reads the masks that are about to change
         changed = self._corrections.takeOver()
         if changed:
+            for key, mask in self.fittingMasks(changed).items():
+                self._corrections.replace(key, mask)
+            changed |= self._corrections.takeOver()
             edited = {*self.result.extras.get("edited_segments", ()), *changed}
             self.result.extras["edited_segments"] = sorted(edited)
             self._update(changed)
@@ -220,18 +273,64 @@ class SegmentationLogic(ScriptedLoadableModuleLogic):
         """Sentences that belong below the measurements."""
         return list(self.result.extras.get("notes", ())) if self.result else []
 
+    def changesSince(self, prior: Path) -> list[str]:
+        """What changed since the report.json of an earlier study, in sentences; empty if they have nothing in common.
+
+        Raises:
+            InputError: if the file is no report.
+        """
+        from .measurementTable import changes
+
+        return changes(prior, self.result.measurements, self.displayNames())
+
+    # ---- comparing
+
+    def referenceSchemes(self) -> dict[str, str]:
+        """What label values of a reference may mean: key -> title; empty if the module compares with none."""
+        return {}
+
+    def referenceMasks(self, node: Any, scheme: str) -> dict[str, NDArray[np.bool_]]:
+        """A reference in the scene as target -> mask on the grid of the result.
+
+        Raises:
+            InputError: if its labels mean nothing in the scheme.
+        """
+        raise NotImplementedError
+
+    def compare(self, node: Any, scheme: str) -> list[ComparedTarget]:
+        """The result as it is now against a reference in the scene; see `referenceMasks`."""
+        from .comparison import compare
+
+        self.remeasure()
+        return compare(self.result, self.referenceMasks(node, scheme))
+
     # ---- showing
 
-    def showOverlay(self, target: str, opacity: float, threshold: float) -> None:
-        """Uncertainty of a target over the input in all slice views; "" for none."""
+    def targetName(self, target: str) -> str:
+        """What people call a target: as its segment if it has one."""
+        specs = self.result.specs if self.result else ()
+        return next((spec.name for spec in specs if spec.key == target), target.capitalize())
+
+    def displayNames(self) -> dict[str, str]:
+        """What to call segments, and measured things that are none."""
+        return {spec.key: spec.name for spec in (self.result.specs if self.result else ())} | self.names()
+
+    def backgrounds(self) -> dict[str, str]:
+        """The inputs of the last result that the overlay can lie over: name -> title."""
+        there = (name for name, node in self._inputs.items() if node.GetScene()) if self.result else ()
+        return {name: self.inputTitles.get(name, name) for name in there}
+
+    def showOverlay(self, target: str, opacity: float, threshold: float, background: str = "") -> None:
+        """Uncertainty of a target, "" for none, over an input in all slice views; over that of the result's grid if not named."""
         if self.inputNode is None:
             return
+        below = self._inputs.get(background)
         from ..mrml.overlay import set_visible_from, show_as_foreground
 
         node = self.nodes.uncertainty.get(target)
         if node is not None and node.GetScene():
             set_visible_from(node, threshold)
-        show_as_foreground(node, self.inputNode, opacity)
+        show_as_foreground(node, below if below and below.GetScene() else self.inputNode, opacity)
 
     # ---- writing
 
@@ -275,7 +374,8 @@ class SegmentationLogic(ScriptedLoadableModuleLogic):
         if name := self._missingInput():
             return ErrorEvent(_("{name} was removed from the scene, so the result was dropped.").format(name=name), 2)
         try:
-            nodes = show_result(event.result, next(iter(self._inputs.values())), self.names())
+            reference = self._inputs[self.referenceInput(self._inputs)]
+            nodes = show_result(event.result, reference, self.names(), self.showsProbability)
         except DeepVolumetryError as error:
             return ErrorEvent(str(error), error.exit_code)
         except Exception as error:

@@ -118,7 +118,7 @@ def test_sample_that_cannot_be_made_is_explained_in_the_panel(a_panel):
     def full_disk(*_):
         raise OSError("no space left")
 
-    a_panel.widget.inputsSection._loadSample = full_disk
+    a_panel.widget.inputsSection._loadSamples = full_disk
     a_panel.ui.sampleDataButton.click()
     assert a_panel.widget.inputsSection.message.text == "The sample could not be made (no space left). Choose a volume."
 
