@@ -18,10 +18,12 @@ from DeepVolumetryLib.training.fields import displacement, smooth_noise
 
 from ..labels import CYST, PARENCHYMA, SINUS, TUMOR
 from .pack import SPACING_MM, Kidney, Torso
-from .structures import FAT, SKIN, SOFT, WALL
+from .structures import FAT, SKIN, SOFT, STRUCTURES, WALL
 
 _BOWEL = (13, 17, 82, 86)  # colon, duodenum, small bowel, stomach
 _OWN_KIDNEYS = (40, 41, 42, 43)
+_FIRM = tuple(v for v, name in STRUCTURES.items() if name.startswith(("autochthon", "iliopsoas", "gluteus", "aorta", "inferior_vena")))
+_GROWING = (84, 44)  # spleen and liver: the two that lie against kidneys and look like them
 # Every fourth patient has a tumor as large as a kidney. Drawn that often, whatever lies beside a kidney is taken for its tumor:
 # on MR, where gray values are relative, liver and spleen too.
 _LARGE_TUMOR_ML = {"any": 90.0, "small": 30.0}
@@ -56,9 +58,10 @@ class Variation:
     kidney_shift_mm: float = 7.0
     borrowed: float = 0.25  # how often a side is another patient's kidney
     solitary: float = 0.05
+    growth: float = 0.65  # stretch (log) of spleen and liver by themselves
 
 
-AS_IT_IS = Variation(4.0, 0.03, 5.0, 0.0, 0.0, 0.0, 3.0, 0.0, 0.0)
+AS_IT_IS = Variation(4.0, 0.03, 5.0, 0.0, 0.0, 0.0, 3.0, 0.0, 0.0, 0.0)
 """For studies with known truth: the patient's own kidneys undeformed, the torso around them hardly varied."""
 
 
@@ -68,6 +71,7 @@ class Anatomy:
     def __init__(self, kidneys: list[Kidney], torsos: list[Torso]) -> None:
         self.kidneys = [(torch.from_numpy(k.labels), torch.from_numpy(k.center).float()) for k in kidneys]
         self.torsos = [(torch.from_numpy(t.labels), torch.from_numpy(t.outside_mm), torch.from_numpy(t.tissue), t) for t in torsos]
+        self.middles = [{value: _middle_mm(t.labels == value, t.spacing) for value in _GROWING} for t in torsos]
         self.by_case: dict[str, dict[str, int]] = {}
         for number, kidney in enumerate(kidneys):
             self.by_case.setdefault(kidney.case, {})[kidney.side] = number
@@ -155,7 +159,8 @@ def compose(
         variation: how far the anatomy is varied.
         small_lesions: draw patients with large tumors rarely.
     """
-    labels, outside, tissue_of_structure, torso = anatomy.torsos[rng.choice(len(anatomy.torsos), p=anatomy.torso_weights)]
+    chosen = rng.choice(len(anatomy.torsos), p=anatomy.torso_weights)
+    labels, outside, tissue_of_structure, torso = anatomy.torsos[chosen]
     sides = anatomy.pair(rng, variation, small_lesions)
     if center == "kidney" and sides:
         side = list(sides)[rng.integers(len(sides))]
@@ -174,6 +179,9 @@ def compose(
     structure, inside = lookup(labels, points, torso.spacing)
     beyond, _ = lookup(outside, points, torso.spacing)
     structure = _fill_trunk(structure, beyond, inside, shape, extent, rng)
+    for value, organ_middle in anatomy.middles[chosen].items() if variation.growth else ():
+        if organ_middle is not None and rng.random() < 0.65:
+            _grow(structure, labels, points, value, organ_middle, torso.spacing, variation.growth, rng)
     for value in _OWN_KIDNEYS:
         structure[structure == value] = FAT
     kidney = torch.zeros(shape, dtype=torch.uint8)
@@ -216,6 +224,43 @@ def _fill_trunk(
     return structure
 
 
+def _middle_mm(organ: np.ndarray, spacing: float) -> np.ndarray | None:
+    """Center of an organ in mm, (z, y, x); None if it is not there."""
+    box = ndimage.find_objects(organ.astype(np.uint8))
+    return np.array([(axis.start + axis.stop) / 2 for axis in box[0]]) * spacing if box else None
+
+
+def _grow(
+    structure: Tensor,
+    labels: Tensor,
+    points: Tensor,
+    value: int,
+    middle: np.ndarray,
+    spacing: float,
+    growth: float,
+    rng: np.random.Generator,
+) -> None:
+    """Make an organ larger and lower, in place: few torsos are at hand, and in many patients the spleen lies along the kidney."""
+    stretch = np.exp(-rng.uniform(0, growth, 3))
+    shift = np.array([rng.uniform(0, 35), *rng.uniform(-12, 12, 2)])  # the z axis runs upward: looked up higher, drawn lower
+    start = torch.from_numpy(middle + shift).float()[:, None, None, None]
+    scale = torch.from_numpy(stretch).float()[:, None, None, None]
+    moved, _ = lookup(labels, (points - torch.from_numpy(middle).float()[:, None, None, None]) * scale + start, spacing)
+    structure[(moved == value) & _soft(structure)] = value
+
+
+def _soft(structure: Tensor) -> Tensor:
+    """What an organ may push aside: not bone, muscle, great vessels or the trunk's wall, and nothing outside."""
+    firm = _bone(structure)
+    for value in (*_FIRM, WALL, SKIN):
+        firm |= structure == value
+    return (structure > 0) & ~firm
+
+
+def _bone(structure: Tensor) -> Tensor:
+    return ((structure >= 53) & (structure <= 81)) | (structure >= 93) & (structure <= 117) | (structure == 29) | (structure == 30)
+
+
 def _perirenal_fat(structure: Tensor, kidney: Tensor, spacing: float, rng: np.random.Generator) -> Tensor:
     """A rim of fat around the kidneys; none in a quarter of the draws, so that spleen and liver touch them."""
     rim = round(rng.uniform(0, 9) / spacing) if rng.random() < 0.7 else 0
@@ -223,8 +268,7 @@ def _perirenal_fat(structure: Tensor, kidney: Tensor, spacing: float, rng: np.ra
     if rim:
         size = 2 * rim + 1
         near = torch.from_numpy(ndimage.maximum_filter(near.numpy().view(np.uint8), size)) > 0
-    bone = ((structure >= 53) & (structure <= 81)) | (structure >= 93) & (structure <= 117) | (structure == 29) | (structure == 30)
-    return torch.where(near & ~bone & (structure > 0), torch.full_like(structure, FAT), structure)
+    return torch.where(near & ~_bone(structure) & (structure > 0), torch.full_like(structure, FAT), structure)
 
 
 def _bowel_contents(tissue: Tensor, structure: Tensor, extent: float, rng: np.random.Generator) -> None:
