@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
 
-if TYPE_CHECKING:
-    from ..result import Code
+from ..result import Code
 
 
 @dataclass(frozen=True)
@@ -33,3 +34,30 @@ class Measurement:
     level: float | None = None
     code: Code | None = None
     verdict: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON: numbers that are not finite become None."""
+        values = asdict(self)
+        for name in ("value", "low", "high"):
+            if values[name] is not None and not math.isfinite(values[name]):
+                values[name] = None
+        return values
+
+    @classmethod
+    def from_dict(cls, values: Mapping[str, Any]) -> Measurement:
+        """Reads what ``to_dict`` wrote.
+
+        Raises:
+            KeyError, TypeError: if something is missing or of the wrong kind.
+        """
+        return cls(
+            segment=values["segment"],
+            name=values["name"],
+            value=math.nan if values["value"] is None else values["value"],
+            unit=values["unit"],
+            low=values["low"],
+            high=values["high"],
+            level=values["level"],
+            code=Code(**values["code"]) if values["code"] else None,
+            verdict=values.get("verdict", ""),
+        )

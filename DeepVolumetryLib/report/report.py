@@ -5,13 +5,12 @@ A report names no patient. Inputs are named by what the user called them, their 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..measure.measurement import Measurement
-from ..result import Code, Provenance
+from ..result import Provenance
 from ..uncertainty.regions import ReviewRegion
 
 if TYPE_CHECKING:
@@ -109,7 +108,7 @@ class Report:
             "parameters": dict(made.parameters),
             "seconds": {phase: round(made.seconds.get(phase, 0.0), 3) for phase in PHASES},
             "inputs": [{**asdict(record), "size": list(record.size), "spacing_mm": list(record.spacing_mm)} for record in self.inputs],
-            "measurements": [_measurement_to_dict(measurement) for measurement in self.measurements],
+            "measurements": [measurement.to_dict() for measurement in self.measurements],
             "review": [
                 {**asdict(region), "center_ras_mm": list(region.center_ras_mm), "box_kji": [list(corner) for corner in region.box_kji]}
                 for region in self.review
@@ -148,34 +147,12 @@ class Report:
                 InputRecord(**{**record, "size": tuple(record["size"]), "spacing_mm": tuple(record["spacing_mm"])})
                 for record in values["inputs"]
             ),
-            measurements=tuple(_measurement_from_dict(measurement) for measurement in values["measurements"]),
+            measurements=tuple(Measurement.from_dict(measurement) for measurement in values["measurements"]),
             review=tuple(_region_from_dict(region) for region in values["review"]),
             warnings=tuple(values["warnings"]),
             notes=tuple(values.get("notes", ())),
             edited_segments=tuple(values.get("edited_segments", ())),
         )
-
-
-def _measurement_to_dict(measurement: Measurement) -> dict[str, Any]:
-    values = asdict(measurement)
-    for name in ("value", "low", "high"):
-        if values[name] is not None and not math.isfinite(values[name]):
-            values[name] = None
-    return values
-
-
-def _measurement_from_dict(values: Mapping[str, Any]) -> Measurement:
-    return Measurement(
-        segment=values["segment"],
-        name=values["name"],
-        value=math.nan if values["value"] is None else values["value"],
-        unit=values["unit"],
-        low=values["low"],
-        high=values["high"],
-        level=values["level"],
-        code=Code(**values["code"]) if values["code"] else None,
-        verdict=values.get("verdict", ""),
-    )
 
 
 def _region_from_dict(values: Mapping[str, Any]) -> ReviewRegion:
