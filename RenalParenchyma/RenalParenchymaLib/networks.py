@@ -35,16 +35,3 @@ def build(arguments: dict[str, Any]) -> Module:
     from monai.networks.nets import BasicUNet
 
     return BasicUNet(**arguments)
-
-
-def normalize_by_instance(network: Module) -> None:
-    """Make batch normalization use each image's own statistics, as it did in training with one image a batch.
-
-    Contrast differs so much between scans that running statistics over CT and MR describe neither.
-    """
-    from torch.nn.modules.batchnorm import _BatchNorm
-
-    for layer in network.modules():
-        if isinstance(layer, _BatchNorm):
-            layer.track_running_stats = False
-            layer.running_mean = layer.running_var = None

@@ -15,6 +15,7 @@ from DeepVolumetryLib.bundle import Bundle
 from DeepVolumetryLib.engine.device import Device, choose_device
 from DeepVolumetryLib.engine.memory import peak_memory_mb
 from DeepVolumetryLib.engine.pipeline import Images, InputSpec, Progress
+from DeepVolumetryLib.engine.statistics import normalize_by_instance
 from DeepVolumetryLib.image import Image
 from DeepVolumetryLib.image_io import check_usable
 from DeepVolumetryLib.result import Provenance, Result
@@ -27,7 +28,7 @@ from .intensity import likely_modality
 from .laterality import Chosen, assign_sides
 from .localizer import Localizer, Located
 from .measurements import measure_kidneys
-from .networks import build, normalize_by_instance
+from .networks import build
 from .parameters import Parameters
 from .refiner import Refined, Refiner, members
 from .segments import SPECS, TARGETS, key

@@ -23,11 +23,12 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, IterableDataset
 
+from DeepVolumetryLib.engine.statistics import normalize_by_instance
 from DeepVolumetryLib.training.loop import Batch, LoopSettings, dice_cross_entropy
 from DeepVolumetryLib.training.loop import train as train_loop
 
 from ..labels import PARENCHYMA
-from ..networks import architecture, build, normalize_by_instance
+from ..networks import architecture, build
 from .compose import Anatomy
 from .pack import Kidney, Torso, load_pack
 from .samples import SampleSettings, draw_sample

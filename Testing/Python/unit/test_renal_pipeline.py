@@ -146,7 +146,8 @@ def test_a_bundle_with_a_network_missing_is_named(a_toy_bundle):
 
 
 def test_the_networks_take_what_the_architecture_says():
-    from RenalParenchymaLib.networks import STRIDE, architecture, build, normalize_by_instance
+    from DeepVolumetryLib.engine.statistics import normalize_by_instance
+    from RenalParenchymaLib.networks import STRIDE, architecture, build
 
     for name in ("localizer", "refiner"):
         network = build(architecture(name))
