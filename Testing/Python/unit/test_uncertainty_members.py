@@ -69,6 +69,28 @@ def test_memory_does_not_grow_with_the_number_of_members():
     assert held == [3 * 4 * 64] * 5
 
 
+def test_a_member_counts_only_where_it_has_seen_something():
+    accumulator = MemberAccumulator((2, 3), voxel_ml=1.0)
+    accumulator.add(np.full((2, 3), 0.9))
+    accumulator.add(np.array([[0.1, 0.1, 0.7]] * 2), weight=np.array([1, 0, 1]))
+    np.testing.assert_allclose(accumulator.mean, [[0.5, 0.9, 0.8]] * 2, atol=1e-6)
+    np.testing.assert_allclose(accumulator.variance, [[0.16, 0, 0.01]] * 2, atol=1e-6)
+    np.testing.assert_allclose(accumulator.mutual_information[:, 1], 0, atol=1e-6)
+    np.testing.assert_array_equal(accumulator.member_volumes_ml, [[3, 3], [1, 1]])
+
+
+@given(members_of_a_run)
+@settings(deadline=None)
+def test_weights_of_one_change_nothing(members):
+    weighted = MemberAccumulator(members.shape[1:], voxel_ml=0.5)
+    for member in members:
+        weighted.add(member, weight=np.ones(member.shape))
+    plain = accumulated(members)
+    np.testing.assert_allclose(weighted.mean, plain.mean, atol=1e-6)
+    np.testing.assert_allclose(weighted.variance, plain.variance, atol=1e-6)
+    np.testing.assert_allclose(weighted.mutual_information, plain.mutual_information, atol=2e-5)
+
+
 def test_a_member_on_another_grid_is_refused():
     with pytest.raises(ValueError, match="does not fit"):
         MemberAccumulator((2, 2, 2), 1.0).add(np.zeros((2, 2, 3)))
