@@ -28,6 +28,7 @@ class LoopSettings:
         weight_decay: of AdamW.
         average: decay of the running average of the weights, which is what is kept in the end.
         save_minutes: how often a checkpoint is written.
+        snapshots: shares of the training after which the averaged weights are kept apart, as ``snapshot_70.pt`` for 0.7.
     """
 
     total_minutes: float
@@ -36,6 +37,7 @@ class LoopSettings:
     weight_decay: float = 1e-4
     average: float = 0.998
     save_minutes: float = 2.0
+    snapshots: tuple[float, ...] = ()
 
     def progress(self, step: int, seconds: float) -> float:
         """Share of the training that is done, 1 at its end."""
@@ -55,7 +57,7 @@ def train(
     """Train for some minutes and leave ``checkpoint.pt`` and ``log.csv`` in ``out``.
 
     Args:
-        network: takes (N, C, K, J, I); changed in place.
+        network: takes (N, C, K, J, I), or (N, C, J, I) for slices; changed in place.
         batches: called with the number of the slice, so that a resumed run draws other samples.
         loss: of (logits float32, target, where it counts).
         out: made if missing.
@@ -67,7 +69,8 @@ def train(
     """
     out.mkdir(parents=True, exist_ok=True)
     path = out / "checkpoint.pt"
-    network.to(device=device, memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
+    layout = _layout(max((weight.ndim for weight in network.parameters()), default=0))
+    network.to(device=device, memory_format=layout)  # type: ignore[call-overload]
     optimizer = torch.optim.AdamW(network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
     state: dict[str, Any] = {"step": 0, "seconds": 0.0, "slice": 0}
     average = {key: value.detach().clone() for key, value in network.state_dict().items()}
@@ -88,7 +91,7 @@ def train(
         rate = settings.learning_rate * schedule(done)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        image = image.to(device, memory_format=torch.channels_last_3d)
+        image = image.to(device, memory_format=layout)
         with torch.autocast(torch.device(device).type, torch.bfloat16):
             logits = network(image)
         value = loss(logits.float(), target.to(device), covered.to(device))
@@ -102,6 +105,7 @@ def train(
         recent = number if recent is None else 0.98 * recent + 0.02 * number
         if state["step"] % 25 == 0:
             _log(out / "log.csv", state, recent, rate)
+        _keep_snapshots(out, settings, state, average, time.monotonic() - start + spent_before)
         if time.monotonic() - last_save > settings.save_minutes * 60:
             _save(path, network, optimizer, average, state)
             last_save = time.monotonic()
@@ -140,6 +144,19 @@ def dice_cross_entropy(logits: Tensor, target: Tensor, covered: Tensor, weights:
     return entropy + 1 - (dice * counts).sum() / counts.sum().clamp_min(1)
 
 
+def _layout(axes: int) -> torch.memory_format:
+    """Channels last, as convolutions on a CPU and on recent GPUs are fastest; by the number of axes of the weights."""
+    return {5: torch.channels_last_3d, 4: torch.channels_last}.get(axes, torch.preserve_format)
+
+
+def _keep_snapshots(out: Path, settings: LoopSettings, state: dict[str, Any], average: dict[str, Tensor], seconds: float) -> None:
+    done = settings.progress(state["step"], seconds)
+    for share in settings.snapshots:
+        path = out / f"snapshot_{round(share * 100)}.pt"
+        if done >= share and not path.exists():
+            _write(path, {"average": average, "state": state})
+
+
 def _average(average: dict[str, Tensor], network: Module, decay: float) -> None:
     with torch.no_grad():
         for key, value in network.state_dict().items():
@@ -159,6 +176,10 @@ def _log(path: Path, state: dict[str, Any], loss: float, rate: float) -> None:
 
 
 def _save(path: Path, network: Module, optimizer: torch.optim.Optimizer, average: dict[str, Tensor], state: dict[str, Any]) -> None:
+    _write(path, {"network": network.state_dict(), "optimizer": optimizer.state_dict(), "average": average, "state": state})
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
     beside = path.with_suffix(".tmp")
-    torch.save({"network": network.state_dict(), "optimizer": optimizer.state_dict(), "average": average, "state": state}, beside)
+    torch.save(content, beside)
     beside.replace(path)
