@@ -19,10 +19,10 @@ from scipy.spatial.distance import pdist
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-STEP = 0.5
-"""Pixels between the places where a line is tested."""
+_STEP = 0.5  # pixels between the places where a line across is looked at
 _EDGE = 3  # empty pixels around the mask
-_BATCH = 8192  # pairs that are tested together
+_BATCH = 8192  # pairs that are tested together, roughly
+_FEW = 128  # and those of them that are tested exactly
 _LINES = 24  # lines across that are followed together
 _SLACK = 0.1  # pixels by which the interpolated outline may pass the hull of its points
 
@@ -55,7 +55,7 @@ class Outline:
         lengths = pdist(self._mm[self._corners])
         self._widest = int(np.argmax(lengths))
         a, b = self._pair_of_corners
-        self.solid = bool(self._clear(a[None], b[None])[0])
+        self.solid = self._first_clear(a[None], b[None]) == 0
         """True if the longest diameter of the convex hull stays in the lesion."""
         self.most_mm2 = min(2 * area, float(lengths.max()) ** 2)
         """The bidimensional product is not larger: two perpendicular lines in a convex outline span at least half of theirs."""
@@ -90,25 +90,23 @@ class Outline:
         order = order[np.argsort(-lengths[order], kind="stable")]
         for start in range(0, len(order), _BATCH):
             chunk = order[start : start + _BATCH]
-            clear = self._clear(self._points[first[chunk]], self._points[second[chunk]])
-            if clear.any():
-                pair = chunk[int(np.argmax(clear))]
-                return self._points[first[pair]], self._points[second[pair]]
+            found = self._first_clear(self._points[first[chunk]], self._points[second[chunk]])
+            if found is not None:
+                return self._points[first[chunk[found]]], self._points[second[chunk[found]]]
         return None
 
-    def _clear(self, a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.bool_]:
-        """Whether each line from a to b stays in the lesion; the middle is asked first, where a cavity would be."""
-        steps = math.ceil(float(np.abs(b - a).max(initial=0)) / STEP) + 1
-        fractions = np.linspace(0, 1, steps)
-        fractions = fractions[np.argsort(np.abs(fractions - 0.5), kind="stable")]
-        clear = np.ones(len(a), bool)
-        start, count = 0, 1
-        while start < steps:
-            still = np.flatnonzero(clear)
-            points = a[still, None] + (b - a)[still, None] * fractions[start : start + count][None, :, None]
-            clear[still] = self._near[_pixels(points)].all(axis=1)
-            start, count = start + count, 2 * count
-        return clear
+    def _first_clear(self, a: NDArray[np.float64], b: NDArray[np.float64]) -> int | None:
+        """Number of the first line from a to b, both (N, 2), that stays in the lesion; None if there is none."""
+        left = np.arange(len(a))
+        for fractions in ([1 / 2], [1 / 4, 3 / 4], [1 / 8, 3 / 8, 5 / 8, 7 / 8]):  # the middle first, where a cavity would be
+            points = a[left, None] + (b - a)[left, None] * np.array(fractions)[:, None]
+            left = left[self._near[_pixels(points)].all(axis=1)]
+        for start in range(0, len(left), _FEW):
+            some = left[start : start + _FEW]
+            clear = self._near[_pixels(_visits(a[some], b[some]))].all(axis=1)
+            if clear.any():
+                return int(some[np.argmax(clear)])
+        return None
 
     def _across(self, along: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Direction across ``along`` (both in pixels; of 1 mm), and how long a line through each outline point can be within the hull."""
@@ -148,7 +146,7 @@ class Outline:
         self, points: NDArray[np.float64], direction: NDArray[np.float64], most_mm: float, level: NDArray[np.float32]
     ) -> NDArray[np.float64]:
         """How far a line from each point runs one way within the lesion, in mm."""
-        step_mm = STEP / float(np.abs(direction).max())
+        step_mm = _STEP / float(np.abs(direction).max())
         steps = math.ceil(most_mm / step_mm) + 3
         at = points[:, None] + direction * (step_mm * np.arange(steps))[None, :, None]
         at = np.clip(at, -_EDGE, np.array(level.shape) - 1.0 - _EDGE)
@@ -178,6 +176,20 @@ def _pixels(points: NDArray[np.float64]) -> tuple[NDArray[np.intp], NDArray[np.i
     """Index of the pixel at each point (…, 2), in an array with ``_EDGE`` empty pixels around."""
     at = np.floor(points + (0.5 + _EDGE)).astype(np.intp)
     return at[..., 0], at[..., 1]
+
+
+def _visits(a: NDArray[np.float64], b: NDArray[np.float64]) -> NDArray[np.float64]:
+    """A point of each line from a to b in every pixel that it passes, shape (N, V, 2); the last ones may repeat."""
+    fractions = [np.zeros((len(a), 1)), np.ones((len(a), 1))]
+    for axis in (0, 1):
+        start, step = a[:, axis, None], (b - a)[:, axis, None]
+        sign = np.where(step < 0, -1, 1)
+        borders = np.floor(start * sign + 0.5) + 0.5 + np.arange(math.ceil(float(np.abs(step).max())) + 1)
+        fractions.append(np.clip((borders - start * sign) / np.maximum(np.abs(step), 1e-9), 0, 1))
+    crossings = np.sort(np.concatenate(fractions, axis=1), axis=1)
+    middle = (crossings[:, 1:] + crossings[:, :-1]) / 2
+    middle = np.where(np.diff(crossings, axis=1) > 1e-9, middle, 0.5)  # crossings that coincide: ask the middle again
+    return a[:, None] + (b - a)[:, None] * middle[..., None]
 
 
 def _chain(t: NDArray[np.float64], s: NDArray[np.float64], at: NDArray[np.float64], sign: int) -> NDArray[np.float64]:
