@@ -57,9 +57,10 @@ def nested(logits: torch.Tensor) -> torch.Tensor:
 
 
 def fused(network: Module) -> Module:
-    """The same network in evaluation mode with each batch normalization folded into the convolution before it, in place.
+    """The same network made ready for inference, in place: batch normalization folded into the convolutions before it.
 
-    The result differs by rounding only; a pass over memory is saved for every convolution.
+    MONAI pads skipped features of odd size on the way up; sides are multiples of 16 here, so none is odd, and leaving that out keeps
+    the channels last in memory. The result differs by rounding only; it takes about a third less time.
     """
     from torch.nn import BatchNorm2d, Conv2d, Identity
     from torch.nn.utils.fusion import fuse_conv_bn_eval
@@ -70,4 +71,6 @@ def fused(network: Module) -> Module:
         if isinstance(convolution, Conv2d) and isinstance(normalization, BatchNorm2d):
             layer.conv = fuse_conv_bn_eval(convolution, normalization)
             layer.adn.N = Identity()
+        if hasattr(layer, "is_pad"):
+            layer.is_pad = False
     return network

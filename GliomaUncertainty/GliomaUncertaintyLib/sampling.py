@@ -58,18 +58,22 @@ class Raster:
 def sphere_raster(projection: Projection, points: Points, pixel_mm: float = PIXEL_MM, shape: tuple[int, int] | None = None) -> Raster:
     """The smallest raster, sides multiples of 16, on which all the given points of the plane are seen.
 
+    A linear view has the size of the plain one instead, around its own center: it cannot show everything.
+
     Args:
         projection: how they are seen.
-        points: (n, 2) in mm, e.g. the rim of the brain.
+        points: (n, 2) in mm, e.g. the brain.
         pixel_mm: of the raster.
         shape: a fixed shape instead, around the same middle.
     """
-    seen = projection.forward(points)
+    linear = projection.kind == "linear"
+    seen = points if linear else projection.forward(points)
     low, high = seen.min(axis=0) - pixel_mm, seen.max(axis=0) + pixel_mm
     if shape is None:
         rows, columns = (STRIDE * math.ceil(extent / pixel_mm / STRIDE) for extent in high - low)
         shape = (rows, columns)
-    origin = (low + high) / 2 - (np.array(shape) - 1) / 2 * pixel_mm
+    middle = projection.center_mm if linear else (low + high) / 2
+    origin = middle - (np.array(shape) - 1) / 2 * pixel_mm
     return Raster(shape, (pixel_mm, pixel_mm), (float(origin[0]), float(origin[1])))
 
 

@@ -126,12 +126,18 @@ def test_a_mask_comes_back_less_than_a_pixel_off(brain, kind, center):
 
 def test_the_linear_view_sees_a_part_at_twice_the_size(brain):
     _, points = brain
-    projection = Projection("linear", 2.0, (88.0, 72.0))
-    sphere = sphere_raster(IDENTITY, points)
+    projection = Projection("linear", 2.0, (60.0, 50.0))
+    sphere = sphere_raster(projection, points)
+    assert sphere.shape == sphere_raster(IDENTITY, points).shape
     inside = covered(projection, points, sphere)
-    assert 0.2 < inside.mean() < 0.4
-    middle = np.abs(points - (88, 72)).max(axis=1) < 30
-    assert inside[middle].all()
+    assert 0.2 < inside.mean() < 0.5
+    assert inside[np.abs(points - (60, 50)).max(axis=1) < 30].all()
+
+
+def test_nine_linear_views_leave_nothing_of_the_brain_out(brain):
+    _, points = brain
+    views = [Projection("linear", 2.0, center) for center in centers(9, (0.0, 0.0), (175.0, 143.0))]
+    assert np.any([covered(view, points, sphere_raster(view, points)) for view in views], axis=0).all()
 
 
 def test_matrix_and_grid_sample_give_the_same_image(brain):
