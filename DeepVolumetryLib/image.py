@@ -33,6 +33,8 @@ class Image:
         ijk_to_ras: 4x4, float64, index (i, j, k, 1) to mm in RAS world coordinates.
         modality: DICOM modality ("CT", "MR", "US") or "" if unknown.
         uid: DICOM series instance UID, or "".
+        frame_uid: DICOM frame of reference UID, or "": positions in another one cannot be compared.
+        patient: something that differs between patients and names none of them (a hash), or "" if unknown.
         name: what the user calls it; never a patient name.
 
     Raises:
@@ -44,6 +46,8 @@ class Image:
     modality: str = ""
     uid: str = ""
     name: str = field(default="", compare=False)
+    frame_uid: str = ""
+    patient: str = ""
 
     def __post_init__(self) -> None:
         voxels = np.asarray(self.voxels)

@@ -18,9 +18,9 @@ INPUTS: dict[str, tuple[InputSpec, ...]] = {
     "renal": (InputSpec("volume", modalities=("CT", "MR")),),
     "glioma": (
         InputSpec("t1", modalities=("MR",), required=False),
-        InputSpec("t1ce", modalities=("MR",), required=False, one_of="anatomy"),
+        InputSpec("t1ce", modalities=("MR",), required=False, one_of="reference"),
         InputSpec("t2", modalities=("MR",), required=False),
-        InputSpec("flair", modalities=("MR",), required=False, one_of="anatomy"),
+        InputSpec("flair", modalities=("MR",), required=False, one_of="reference"),
     ),
 }
 

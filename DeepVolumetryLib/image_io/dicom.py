@@ -11,12 +11,16 @@ import SimpleITK as sitk
 
 from ..errors import InputError
 from ..image import LPS_FROM_RAS, Image
-from .itk import MODALITY, SERIES_UID, image_from_itk, make_image, open_with_itk, quiet
+from .itk import SERIES_UID, image_from_itk, make_image, open_with_itk, quiet, tag
 
 _DESCRIPTION = "0008|103e"
 _POSITION = "0020|0032"
 _ORIENTATION = "0020|0037"
 _PIXEL_SPACING = "0028|0030"
+_GUESSED_FROM = {
+    "SeriesDescription": _DESCRIPTION, "ProtocolName": "0018|1030", "ContrastBolusAgent": "0018|0010", "InversionTime": "0018|0082",
+    "EchoTime": "0018|0081", "RepetitionTime": "0018|0080", "ScanningSequence": "0018|0020", "ImageType": "0008|0008",
+}  # fmt: skip
 _UNEVEN_MM = 0.1
 _UNEVEN_SHARE = 0.02
 
@@ -44,16 +48,23 @@ def read_folder(folder: Path, called: str) -> Image:
     series: dict[str, list[sitk.ImageFileReader]] = {}
     for path in sorted(each for each in folder.rglob("*") if each.is_file()):
         if file := _header(path):
-            series.setdefault(_text(file, SERIES_UID), []).append(file)
+            series.setdefault(tag(file, SERIES_UID), []).append(file)
     if not series:
         raise InputError(f"{called}: the folder {folder.name} holds no DICOM images. Choose the folder that holds the slices, or a file.")
     if len(series) > 1:
-        listed = "; ".join(f"“{_text(each[0], _DESCRIPTION) or 'without description'}” ({len(each)} slices)" for each in series.values())
+        listed = "; ".join(f"“{tag(each[0], _DESCRIPTION) or 'without description'}” ({len(each)} slices)" for each in series.values())
         raise InputError(f"{called}: the folder holds {len(series)} series: {listed}. Put the one to use into a folder of its own.")
     (files,) = series.values()
     if len(files) == 1:
         return image_from_itk(open_with_itk(Path(files[0].GetFileName()), called), called)
     return _read_slices(files, called)
+
+
+def read_tags(path: Path) -> dict[str, str]:
+    """What a DICOM file, or the first one in a folder, says about how it was acquired, by keyword; {} if it is none."""
+    files = [path] if path.is_file() else sorted(each for each in path.rglob("*") if each.is_file())
+    header = next((found for found in map(_header, files) if found), None)
+    return {} if header is None else {keyword: tag(header, key) for keyword, key in _GUESSED_FROM.items() if tag(header, key)}
 
 
 def _read_slices(files: list[sitk.ImageFileReader], called: str) -> Image:
@@ -73,7 +84,7 @@ def _read_slices(files: list[sitk.ImageFileReader], called: str) -> Image:
     voxels = sitk.GetArrayFromImage(volume)
     if voxels.ndim == 4:
         voxels = np.moveaxis(voxels, -1, 0)
-    return make_image(voxels, LPS_FROM_RAS @ matrix, called, _text(files[0], MODALITY), _text(files[0], SERIES_UID))
+    return make_image(voxels, LPS_FROM_RAS @ matrix, called, files[0])
 
 
 def _step(slices: list[_Slice], called: str) -> np.ndarray:
@@ -96,9 +107,7 @@ def _step(slices: list[_Slice], called: str) -> np.ndarray:
 
 def _slice(file: sitk.ImageFileReader, called: str) -> _Slice:
     try:
-        position, orientation, spacing = (
-            np.array(_text(file, key).split("\\"), float) for key in (_POSITION, _ORIENTATION, _PIXEL_SPACING)
-        )
+        position, orientation, spacing = (np.array(tag(file, key).split("\\"), float) for key in (_POSITION, _ORIENTATION, _PIXEL_SPACING))
         return _Slice(file.GetFileName(), position, orientation[:3], orientation[3:], spacing)
     except ValueError as error:
         raise InputError(f"{called}: a slice lacks its position or pixel size. Choose a series of CT or MR slices.") from error
@@ -115,7 +124,3 @@ def _header(path: Path) -> sitk.ImageFileReader | None:
     except RuntimeError:
         return None
     return reader if all(reader.GetSize()) else None
-
-
-def _text(file: sitk.ImageFileReader, key: str) -> str:
-    return file.GetMetaData(key).strip() if file.HasMetaDataKey(key) else ""

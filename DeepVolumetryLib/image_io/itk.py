@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,8 @@ from ..image import LPS_FROM_RAS, Image
 
 MODALITY = "0008|0060"
 SERIES_UID = "0020|000e"
+FRAME_UID = "0020|0052"
+PATIENT_ID = "0010|0020"
 
 
 @contextmanager
@@ -57,17 +60,26 @@ def image_from_itk(volume: sitk.Image, called: str) -> Image:
     direction = np.array(volume.GetDirection()).reshape(dimension, dimension)[:spatial, :spatial]
     lps[:spatial, :spatial] = direction * np.array(volume.GetSpacing())[:spatial]
     lps[:spatial, 3] = np.array(volume.GetOrigin())[:spatial]
-    modality, uid = (_tag(volume, key) for key in (MODALITY, SERIES_UID))
-    return make_image(voxels, LPS_FROM_RAS @ lps, called, modality, uid)
+    return make_image(voxels, LPS_FROM_RAS @ lps, called, volume)
 
 
-def make_image(voxels: np.ndarray, ijk_to_ras: np.ndarray, called: str, modality: str = "", uid: str = "") -> Image:
-    """Image, or a sentence if its grid is none."""
+def make_image(voxels: np.ndarray, ijk_to_ras: np.ndarray, called: str, header: sitk.Image | sitk.ImageFileReader | None = None) -> Image:
+    """Image with what its DICOM header says about it, or a sentence if its grid is none."""
+    patient = tag(header, PATIENT_ID)
     try:
-        return Image(voxels, ijk_to_ras, modality=modality, uid=uid, name=called)
+        return Image(
+            voxels,
+            ijk_to_ras,
+            modality=tag(header, MODALITY),
+            uid=tag(header, SERIES_UID),
+            name=called,
+            frame_uid=tag(header, FRAME_UID),
+            patient=hashlib.sha256(patient.encode()).hexdigest()[:16] if patient else "",
+        )
     except ValueError as error:
         raise InputError(f"{called} has a broken geometry (a voxel size of zero or axes in one plane). Export it again.") from error
 
 
-def _tag(volume: sitk.Image, key: str) -> str:
-    return volume.GetMetaData(key).strip() if volume.HasMetaDataKey(key) else ""
+def tag(header: sitk.Image | sitk.ImageFileReader | None, key: str) -> str:
+    """Text of a DICOM element ("0008|0060"), "" if it is not there."""
+    return header.GetMetaData(key).strip(" \0") if header is not None and header.HasMetaDataKey(key) else ""
