@@ -156,6 +156,23 @@ def make_case(patient: str, flair: Image, t1ce: Image, labels: Image) -> Case:
     return Case(patient, images, brain[box], merged[box])
 
 
+def make_case_shape(name: str, labels: Image) -> Case:
+    """A tumor's shape alone, without images, from a label map (1 necrosis or non-enhancing, 2 edema, 4 enhancing) at 1 mm.
+
+    Raises:
+        InputError: if there is no tumor, or the voxels are not of 1 mm.
+    """
+    canonical = labels.canonical()
+    if not np.allclose(canonical.spacing, SPACING_MM, atol=0.02):
+        raise InputError(f"{name} has voxels of {'x'.join(f'{s:.2g}' for s in canonical.spacing)} mm. Resample the label map to 1 mm.")
+    values = canonical.voxels
+    if not np.isin(values, (1, 2, 4)).any():
+        raise InputError(f"{name} has no tumor (1 necrosis or non-enhancing, 2 edema, 4 enhancing). Choose another label map.")
+    box = ndimage.find_objects((values > 0).astype(np.uint8))[0]
+    crop = values[box].astype(np.uint8)
+    return Case(name, np.zeros((2, *crop.shape), np.float16), np.ones(crop.shape, bool), crop)
+
+
 def pack_heads(folder: Path) -> list[Head]:
     """Every label map of a folder in the order of names: of five, three are trained on, one calibrates and one is reported on."""
     from DeepVolumetryLib.image_io import read_image
