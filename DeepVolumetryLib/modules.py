@@ -30,11 +30,13 @@ class ModuleEntry:
         title: its name in Slicer and of its folder ("RenalParenchyma").
         library: the Python package with the algorithm ("RenalParenchymaLib"); any importable package with the
             submodules ``parameters`` and ``pipeline`` will do.
+        helpers: names of bundles that ship for the other bundles to use ("glioma_brain"); nobody chooses them.
     """
 
     key: str
     title: str
     library: str
+    helpers: tuple[str, ...] = ()
 
     @property
     def library_folder(self) -> Path:
@@ -98,7 +100,7 @@ MODULES: dict[str, ModuleEntry] = {
     entry.key: entry
     for entry in (
         ModuleEntry(key="renal", title="RenalParenchyma", library="RenalParenchymaLib"),
-        ModuleEntry(key="glioma", title="GliomaUncertainty", library="GliomaUncertaintyLib"),
+        ModuleEntry(key="glioma", title="GliomaUncertainty", library="GliomaUncertaintyLib", helpers=("glioma_brain",)),
     )
 }
 

@@ -32,10 +32,10 @@ def imported_folder(module: str | ModuleEntry) -> Path:
 
 
 def list_bundles(module: str | ModuleEntry) -> list[Path]:
-    """Folders of the bundles of a module, the shipped ones first. They are not verified; `Bundle.open` does that."""
+    """Folders of the bundles of a module that can be chosen, the shipped ones first; `Bundle.open` verifies them."""
     entry = find(module)
     shipped = read_manifest(entry.manifest_path) if entry.manifest_path.is_file() else {}
-    folders = [entry.models_folder / name for name in sorted(shipped)]
+    folders = [entry.models_folder / name for name in sorted(shipped) if name not in entry.helpers]
     imported = imported_folder(entry)
     if imported.is_dir():
         folders += sorted(path for path in imported.iterdir() if path.is_dir() and not path.name.startswith("."))

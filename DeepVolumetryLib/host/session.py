@@ -23,6 +23,9 @@ class Application:
     def layoutManager(self) -> None:
         """None: there are no views."""
 
+    def dicomDatabase(self) -> None:
+        """None: there is no database of DICOM files."""
+
     def processEvents(self) -> None:
         """Nothing waits."""
 

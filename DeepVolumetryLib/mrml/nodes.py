@@ -55,6 +55,20 @@ def active_volume() -> Any | None:
     return slicer.mrmlScene.GetNodeByID(selection.GetActiveVolumeID() or "") if selection else None
 
 
+def input_candidates() -> list[Any]:
+    """Scalar volumes that a user may mean as input: those that selectors list, results of a run left out."""
+    volumes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
+    plain = (node for node in volumes if node.GetClassName() == "vtkMRMLScalarVolumeNode")
+    return [node for node in plain if not node.GetHideFromEditors() and not node.GetAttribute(_ROLE)]
+
+
+def study_of(node: Any) -> int:
+    """Subject hierarchy item that holds a node: its study, or the scene; 0 if it has none."""
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+    item = hierarchy.GetItemByDataNode(node)
+    return hierarchy.GetItemParent(item) if item else 0
+
+
 def place_beside(node: Any, input_node: Any) -> None:
     """Put a node into the study of its input and under the same transform."""
     hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from slicer.i18n import tr as _
 
-from .certainty import Certainty
 from .measurementTable import number
+
+if TYPE_CHECKING:
+    from .certainty import Certainty
 
 
 class CertaintySection:
@@ -31,7 +35,7 @@ class CertaintySection:
             self._certainty.forgetMasks()
         else:
             self.cleanup()
-            self._certainty = Certainty(result, node) if result and node else None
+            self._certainty = self._make(result, node)
         for widget in (self.ui.hideCheckBox, self.ui.hideAboveSlider):
             widget.setEnabled(self._certainty is not None)
         if self._certainty is None:
@@ -42,6 +46,13 @@ class CertaintySection:
         """Show the segmentation as it is."""
         if self._certainty:
             self._certainty.showAll()
+
+    def _make(self, result, node) -> Certainty | None:
+        if result is None or node is None:
+            return None
+        from .certainty import Certainty  # needs scipy, which Slicer's start must not wait for
+
+        return Certainty(result, node)
 
     def _show(self, *_changed) -> None:
         combo = self.ui.overlayTargetComboBox

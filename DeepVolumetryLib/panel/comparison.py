@@ -25,9 +25,7 @@ class ComparedTarget:
     score: QuBratsScore
 
 
-def compare(
-    result: Result, reference: Mapping[str, NDArray[np.bool_]], region: NDArray[np.bool_] | None = None
-) -> list[ComparedTarget]:
+def compare(result: Result, reference: Mapping[str, NDArray[np.bool_]], region: NDArray[np.bool_] | None = None) -> list[ComparedTarget]:
     """Compare every target that a result and a reference both have, in the order of the result.
 
     Args:

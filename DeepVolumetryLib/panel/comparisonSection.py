@@ -20,13 +20,14 @@ class ComparisonSection:
 
     Args:
         ui: the panel's widgets, among them those of Comparison.ui.
-        logic: compares; its `referenceSchemes` are offered.
+        logic: compares; its `labelSchemes` are offered.
     """
 
     def __init__(self, ui, logic) -> None:
         self.ui, self._logic = ui, logic
         self.message = Message(ui, "comparison")
-        for scheme, title in logic.referenceSchemes().items():
+        self._meanings = logic.labelSchemes()
+        for scheme, (title, _meaning) in self._meanings.items():
             ui.referenceSchemeComboBox.addItem(title, scheme)
         self._setUpTable()
         ui.compareButton.connect("clicked(bool)", self._onCompare)
@@ -34,9 +35,15 @@ class ComparisonSection:
         ui.referenceSchemeComboBox.connect("currentIndexChanged(int)", self.refresh)
         self.refresh()
 
+    @property
+    def _scheme(self) -> str:
+        combo = self.ui.referenceSchemeComboBox
+        return combo.itemData(combo.currentIndex) if combo.currentIndex >= 0 else ""
+
     def refresh(self, *_changed) -> None:
         """Numbers of another result, another reference or masks before an edit must not stay."""
         hasResult = self._logic.result is not None
+        self.ui.referenceMeaningLabel.setText(self._meanings[self._scheme][1] if self._scheme else "")
         self.ui.comparisonCollapsibleButton.setVisible(hasResult)
         self.ui.comparisonTable.setVisible(False)
         self.ui.compareButton.setEnabled(hasResult and self.ui.referenceSelector.currentNode() is not None)
@@ -46,10 +53,9 @@ class ComparisonSection:
         """Nothing of it is in the scene."""
 
     def _onCompare(self) -> None:
-        scheme = self.ui.referenceSchemeComboBox.itemData(self.ui.referenceSchemeComboBox.currentIndex)
         slicer.app.setOverrideCursor(qt.QCursor(qt.Qt.WaitCursor))
         try:
-            compared = self._logic.compare(self.ui.referenceSelector.currentNode(), scheme)
+            compared = self._logic.compare(self.ui.referenceSelector.currentNode(), self._scheme)
         except DeepVolumetryError as error:
             self.ui.comparisonTable.setVisible(False)
             self.message.error(str(error))

@@ -76,9 +76,10 @@ class CorrectSection(VTKObservationMixin):
     def showMissing(self, specs: Sequence[SegmentSpec]) -> None:
         """Structures that can be added; the row vanishes when there is none."""
         combo = self.ui.addSegmentComboBox
-        combo.clear()
-        for spec in specs:
-            combo.addItem(spec.name, spec.key)
+        if [combo.itemData(index) for index in range(combo.count)] != [spec.key for spec in specs]:
+            combo.clear()
+            for spec in specs:
+                combo.addItem(spec.name, spec.key)
         for widget in (self.ui.addSegmentLabel, combo, self.ui.addSegmentButton):
             widget.setVisible(bool(specs))
 

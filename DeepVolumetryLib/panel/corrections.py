@@ -67,8 +67,6 @@ class Corrections:
 
     def replace(self, key: str, mask: NDArray[np.bool_]) -> None:
         """Replace a whole segment (K, J, I) in the scene; `takeOver` then sees the change. Nothing is done if it is the same."""
-        if key not in self.result.segments or key not in self._boxes:
-            return
         box = union(self._boxes[key], bounding_box(mask) or EMPTY)
         if box != EMPTY and (mask[box] != self.result.segments[key][box]).any():
             self.write(key, box, mask[box])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from slicer.i18n import tr as _
@@ -16,15 +16,16 @@ class ExportSection:
 
     Args:
         ui: the panel's widgets.
-        writers: "csv", "json" and "all" -> function that writes into a folder and returns the path that it wrote.
+        writers: name of the button -> function that writes into a folder and returns the path that it wrote; buttons that
+            the panel does not have are left out.
     """
 
-    def __init__(self, ui, writers: dict[str, Callable[[Path], Path]]) -> None:
+    def __init__(self, ui, writers: Mapping[str, Callable[[Path], Path]]) -> None:
         self.ui = ui
         self.message = Message(ui, "export")
-        self._buttons = {"csv": ui.exportCsvButton, "json": ui.exportJsonButton, "all": ui.exportAllButton}
-        for kind, button in self._buttons.items():
-            button.connect("clicked(bool)", lambda *_checked, write=writers[kind]: self._export(write))
+        self._buttons = {name: getattr(ui, name) for name in writers if hasattr(ui, name)}
+        for name, button in self._buttons.items():
+            button.connect("clicked(bool)", lambda *_checked, write=writers[name]: self._export(write))
         ui.exportFolderPathLineEdit.connect("currentPathChanged(QString)", lambda: self.refresh(self._hasResult))
         self._hasResult = False
         self.refresh(False)

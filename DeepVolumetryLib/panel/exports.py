@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..image_io import write_atomically, write_segmentation, write_volume
 from ..mrml.segmentation import algorithm_name
@@ -11,6 +12,8 @@ from ..report.files import write_csv, write_json
 from ..report.report import Report
 
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
     from ..result import Result
 
 
@@ -28,13 +31,22 @@ def writeJson(result: Result, folder: Path) -> Path:
     return folder / "report.json"
 
 
-def writeAll(result: Result, folder: Path) -> Path:
-    """Write segmentation, probability and uncertainty maps, CSV and JSON.
+def writeLabelMap(result: Result, folder: Path, labelMap: Mapping[str, NDArray[Any]]) -> Path:
+    """Write one volume of label values, given under the name of its file; returns its path."""
+    (name, labels), *_ = labelMap.items()
+    with write_atomically(folder, labels.nbytes) as beside:
+        write_volume(beside / f"{name}.nrrd", result.image.with_voxels(labels))
+    return folder / f"{name}.nrrd"
+
+
+def writeAll(result: Result, folder: Path, more: Mapping[str, NDArray[Any]] | None = None) -> Path:
+    """Write segmentation, probability and uncertainty maps, CSV and JSON, and more volumes under their names.
 
     Raises:
         ResourceError: if there is not enough space; nothing is left half-written.
     """
     maps = {f"{kind}_{target}": voxels for kind in ("probability", "uncertainty") for target, voxels in getattr(result, kind).items()}
+    maps |= more or {}
     with write_atomically(folder, sum(voxels.nbytes for voxels in maps.values())) as beside:
         edited = result.extras.get("edited_segments", ())
         write_segmentation(

@@ -14,7 +14,15 @@ if TYPE_CHECKING:
 
 SIDES = {"left": "left", "right": "right", "total": "total", "both": "total"}
 NO_BREAK_SPACE, WORD_JOINER = "\u00a0", "\u2060"
-UNITS = {"1": "", "mL/m2": "mL/m²", "mL/min/{1.73_m2}": "mL/min/1.73 m²", "mL/{1.73_m2}": "mL/1.73 m²", "kg/m2": "kg/m²", "m2": "m²"}
+UNITS = {
+    "1": "",
+    "mL/m2": "mL/m²",
+    "mL/min/{1.73_m2}": "mL/min/1.73 m²",
+    "mL/{1.73_m2}": "mL/1.73 m²",
+    "kg/m2": "kg/m²",
+    "m2": "m²",
+    "mm2": "mm²",
+}
 
 
 @dataclass
@@ -74,10 +82,16 @@ def interval(measurement: Measurement) -> str:
     return f"{number(low)}–{number(high)}"
 
 
-def cell(measurement: Measurement) -> str:
+def value(measurement: Measurement) -> str:
+    """ "182"; what was counted without decimals."""
+    isCount = measurement.unit == "1" and math.isfinite(measurement.value) and measurement.value == int(measurement.value)
+    return f"{measurement.value:.0f}" if isCount else number(measurement.value)
+
+
+def cell(measurement: Measurement, separator: str = " ") -> str:
     """ "182 (175–190)" """
     span = interval(measurement)
-    return f"{number(measurement.value)} ({span})" if span else number(measurement.value)
+    return value(measurement) + (f"{separator}({span})" if span else "")
 
 
 def verdicts(measurements: Iterable[Measurement], names: Mapping[str, str] | None = None) -> list[tuple[str, str]]:

@@ -125,18 +125,13 @@ class MeasurementsSection:
         self.ui.measurementsTable.setItem(index, 0, qt.QTableWidgetItem(row.title))
         for column, side in enumerate(sides, 1):
             measurement = row.cells.get(side)
-            item = qt.QTableWidgetItem(self._cellText(measurement))
+            # Side by side, value and interval of several columns leave no room for the names in a narrow panel.
+            separator = "\n" if len(sides) > 1 else " "
+            item = qt.QTableWidgetItem(measurementTable.cell(measurement, separator) if measurement else "")
             item.setTextAlignment(qt.Qt.AlignVCenter | qt.Qt.AlignRight)
             if measurement and measurement.verdict:
                 item.setToolTip(measurement.verdict)
             self.ui.measurementsTable.setItem(index, column, item)
-
-    def _cellText(self, measurement: Measurement | None) -> str:
-        """The interval below its value: side by side they leave no room for the names in a narrow panel."""
-        if measurement is None:
-            return ""
-        span = measurementTable.interval(measurement)
-        return measurementTable.number(measurement.value) + (f"\n({span})" if span else "")
 
     def _onCopy(self) -> None:
         slicer.app.clipboard().setText(measurementTable.as_text(self._measurements, self._names))

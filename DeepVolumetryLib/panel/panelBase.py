@@ -20,13 +20,14 @@ from .comparisonSection import ComparisonSection
 from .correctSection import CorrectSection
 from .exportSection import ExportSection
 from .inputsSection import InputsSection
+from .labelMapSection import LabelMapSection
 from .measurementsSection import MeasurementsSection
 from .modelSection import ModelSection
 from .reviewSection import ReviewSection
 from .runSection import RunSection
 
 FOLDER = Path(__file__).parent
-PARTS = {"Certainty": CertaintySection, "Comparison": ComparisonSection}
+PARTS = {"Certainty": CertaintySection, "Comparison": ComparisonSection, "LabelMap": LabelMapSection}
 
 
 class VolumetryWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
@@ -68,7 +69,13 @@ class VolumetryWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.measurementsSection = MeasurementsSection(self.ui, self.logic.changesSince)
         self.partSections = [PARTS[part](self.ui, self.logic) for part in self.parts]
         self.exportSection = ExportSection(
-            self.ui, {"csv": self.logic.exportCsv, "json": self.logic.exportJson, "all": self.logic.exportAll}
+            self.ui,
+            {
+                "exportCsvButton": self.logic.exportCsv,
+                "exportJsonButton": self.logic.exportJson,
+                "exportAllButton": self.logic.exportAll,
+                "exportLabelMapButton": self.logic.exportLabelMap,
+            },
         )
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
@@ -197,7 +204,6 @@ class VolumetryWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def _refreshResult(self) -> None:
         """Everything that depends on the result or on its absence."""
-        result = self.logic.result
         self.reviewSection.showBackgrounds(self.logic.backgrounds(), self.logic.preferredBackground)
         self._refreshRegions()
         self.correctSection.show(self.logic.segmentationNode, self.logic.inputNode)
@@ -208,7 +214,7 @@ class VolumetryWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
     def _refreshRegions(self) -> None:
         result = self.logic.result
         targets = {target: self.logic.targetName(target) for target in result.uncertainty} if result else {}
-        self.reviewSection.show(result.regions if result else (), targets)
+        self.reviewSection.show(result.regions if result else (), targets, getattr(self._parameterNode, "overlayTarget", ""))
 
     def _refreshMeasurements(self) -> None:
         result = self.logic.result
@@ -251,11 +257,14 @@ class VolumetryWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.correctSection.showMissing(self.logic.missingSegments())
 
     def _refreshAfterCorrection(self) -> None:
+        self.correctSection.showMissing(self.logic.missingSegments())
         self._refreshRegions()
         self._refreshMeasurements()
 
     def _showOverlay(self) -> None:
         review = self.reviewSection
+        if review.target and hasattr(self._parameterNode, "overlayTarget"):
+            self._parameterNode.overlayTarget = review.target
         self.logic.showOverlay(review.overlayTarget, self.ui.opacitySlider.value, self.ui.thresholdSlider.value, review.background)
 
     # ---- helpers
@@ -265,8 +274,8 @@ class VolumetryWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         workflow = slicer.util.loadUI(str(FOLDER / "Workflow.ui"))
         panel.layout().addWidget(workflow)
         for part in self.parts:
-            place = slicer.util.findChild(workflow, f"{part.lower()}Place")
             widget = slicer.util.loadUI(str(FOLDER / f"{part}.ui"))
+            place = slicer.util.findChild(workflow, f"{widget.objectName}Place")
             place.layout().addWidget(widget)
             place.setVisible(True)
             widget.setMRMLScene(slicer.mrmlScene)

@@ -72,12 +72,19 @@ class ReviewSection:
         combo = self.ui.backgroundComboBox
         return combo.itemData(combo.currentIndex) if combo.currentIndex >= 0 else ""
 
-    def show(self, regions: Sequence[ReviewRegion], targets: Mapping[str, str]) -> None:
-        """New regions, and target -> name of those that have an uncertainty map; empty before there is a result."""
+    def show(self, regions: Sequence[ReviewRegion], targets: Mapping[str, str], preferred: str = "") -> None:
+        """New regions, and the targets that have an uncertainty map; empty before there is a result.
+
+        Args:
+            regions: ranked.
+            targets: target -> its name.
+            preferred: target that is chosen first.
+        """
         self._regions, self._names = regions, targets
         self._filling = True
         combo = self.ui.overlayTargetComboBox
-        self._fillComboBox(combo, targets)
+        if self._fillComboBox(combo, targets) and targets:
+            combo.setCurrentIndex(max(combo.findData(preferred), 0))
         self._fillTable()
         self._filling = False
         for widget in (self.ui.overlayCheckBox, combo, self.ui.opacitySlider, self.ui.thresholdSlider):
@@ -90,8 +97,8 @@ class ReviewSection:
         """The inputs that the overlay can lie over: name -> title; the row vanishes where there is no choice."""
         self._filling = True
         combo = self.ui.backgroundComboBox
-        if self._fillComboBox(combo, inputs):
-            combo.setCurrentIndex(combo.findData(preferred) if preferred in inputs else 0)
+        if self._fillComboBox(combo, inputs) and inputs:
+            combo.setCurrentIndex(max(combo.findData(preferred), 0))
         self._filling = False
         for widget in (self.ui.backgroundLabel, combo):
             widget.setVisible(len(inputs) > 1)

@@ -101,12 +101,12 @@ class SegmentationLogic(ScriptedLoadableModuleLogic):
 
         A module with one input takes the volume in the slice views, else the only one in the scene.
         """
-        from ..mrml.nodes import active_volume
+        from ..mrml.nodes import active_volume, input_candidates
 
         active = active_volume()
-        candidates = [active, *slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")]
-        usable = [node for node in candidates if node and not node.GetHideFromEditors() and not self.inputProblem(node)]
-        return {"volume": (usable[0], "")} if usable and (usable[0] is active or len(usable) == 1) else {}
+        usable = [node for node in input_candidates() if not self.inputProblem(node)]
+        chosen = active if active in usable else usable[0] if len(usable) == 1 else None
+        return {"volume": (chosen, "")} if chosen else {}
 
     def referenceInput(self, inputs: Mapping[str, Any]) -> str:
         """Name of the input on whose grid the result lies."""
@@ -235,7 +235,10 @@ class SegmentationLogic(ScriptedLoadableModuleLogic):
         changed = self._corrections.takeOver()
         if changed:
             for key, mask in self.fittingMasks(changed).items():
-                self._corrections.replace(key, mask)
+                if key not in self.result.segments and mask.any():
+                    self.addSegment(key)
+                if key in self.result.segments:
+                    self._corrections.replace(key, mask)
             changed |= self._corrections.takeOver()
             edited = {*self.result.extras.get("edited_segments", ()), *changed}
             self.result.extras["edited_segments"] = sorted(edited)
@@ -285,8 +288,8 @@ class SegmentationLogic(ScriptedLoadableModuleLogic):
 
     # ---- comparing
 
-    def referenceSchemes(self) -> dict[str, str]:
-        """What label values of a reference may mean: key -> title; empty if the module compares with none."""
+    def labelSchemes(self) -> dict[str, tuple[str, str]]:
+        """What the values of a label map may mean: key -> title and meaning; for modules that read and write label maps."""
         return {}
 
     def referenceMasks(self, node: Any, scheme: str) -> dict[str, NDArray[np.bool_]]:
@@ -347,10 +350,20 @@ class SegmentationLogic(ScriptedLoadableModuleLogic):
         return writeJson(self.result, folder)
 
     def exportAll(self, folder: Path) -> Path:
-        """Write segmentation, maps, table and report, all or nothing; returns the folder."""
+        """Write segmentation, label map, maps, table and report, all or nothing; returns the folder."""
         from .exports import writeAll
 
-        return writeAll(self.result, folder)
+        return writeAll(self.result, folder, self.labelMap())
+
+    def labelMap(self) -> dict[str, NDArray[np.uint8]]:
+        """The segmentation as one volume of label values, under the name of its file; by default none."""
+        return {}
+
+    def exportLabelMap(self, folder: Path) -> Path:
+        """Write the label map; returns its path."""
+        from .exports import writeLabelMap
+
+        return writeLabelMap(self.result, folder, self.labelMap())
 
     # ---- helpers
 

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 
 WANTED = re.compile(
-    r"""ctk(CheckBox|CheckableComboBox|CheckablePushButton|CollapsibleButton|CollapsibleGroupBox|ColorPickerButton|ComboBox
+    r"""ctk(CheckBox|CheckableComboBox|CheckablePushButton|CollapsibleButton|CollapsibleGroupBox|ColorPickerButton|ComboBox|DICOMDatabase
     |CoordinatesWidget|DirectoryButton|DoubleRangeSlider|DoubleSlider|DoubleSpinBox|DynamicSpacer|ExpandButton|FileDialog
     |FittedTextBrowser|MenuButton|MessageBox|PathLineEdit|PopupWidget|PushButton|RangeSlider|RangeWidget|SearchBox|SliderWidget)
     |qMRML(CheckableNodeComboBox|CollapsibleButton|ColorTableComboBox|CoordinatesWidget|LayoutManager|NodeComboBox|PlotView

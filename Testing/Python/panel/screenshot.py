@@ -19,7 +19,7 @@ def grab(widget, path: Path | str, width: int = 480, height: int | None = None) 
     real: QWidget = getattr(widget, "_real", widget)
     real.resize(width, height or max(real.sizeHint().height(), 50))
     real.show()
-    for _ in range(3):  # layouts settle after the first events
+    for _ in range(10):  # layouts settle from the inside out, a level at a time
         QApplication.processEvents()
         real.resize(width, height or max(real.sizeHint().height(), 50))
     path = Path(path)

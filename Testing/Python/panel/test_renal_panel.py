@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from driver import PanelDriver, erase, node_ids, tag
+
 from DeepVolumetryLib import modules
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -24,12 +26,8 @@ def the_toy_model(tmp_path_factory):
     return toy_model.make(tmp_path_factory.mktemp("toy"))
 
 
-class Panel:
+class Panel(PanelDriver):
     """The panel, and what one does with it."""
-
-    def __init__(self, module, wait):
-        self.module, self.wait = module, wait
-        self.ui, self.widget, self.logic = module.ui, module.widget, module.logic
 
     def choose(self, name="Abdomen", values=None):
         import slicer
@@ -53,34 +51,6 @@ class Panel:
         self.run()
         return node
 
-    def run(self):
-        self.ui.runButton.click()
-        self.wait(lambda: not self.widget.runSection.isRunning, 60)
-        self.wait()
-
-    @property
-    def message(self):
-        return self.widget.runSection.message.text
-
-    @property
-    def segmentation(self):
-        return self.logic.segmentationNode
-
-    def value(self, segment, name="Volume"):
-        return next(m for m in self.logic.result.measurements if (m.segment, m.name) == (segment, name))
-
-    def cell(self, title, side):
-        """Text of the measurement table, e.g. cell("Kidney/Volume", "Left")."""
-        group, name = title.split("/")
-        table, heading = self.ui.measurementsTable, ""
-        column = [table.horizontalHeaderItem(c).text() for c in range(table.columnCount)].index(side)
-        for row in range(table.rowCount):
-            text = table.item(row, 0).text()
-            heading = text if table.item(row, 1) is None else heading
-            if heading == group and text.startswith(name):
-                return table.item(row, column).text()
-        raise AssertionError(f"no {title} in the table")
-
 
 @pytest.fixture
 def a_panel(load_module, process_events, monkeypatch, the_toy_model):
@@ -93,13 +63,6 @@ def a_segmented_panel(a_panel):
     a_panel.segment()
     assert a_panel.logic.result is not None, a_panel.message
     return a_panel
-
-
-def node_ids():
-    import slicer
-
-    scene = slicer.mrmlScene
-    return {scene.GetNthNode(n).GetID() for n in range(scene.GetNumberOfNodes())}
 
 
 # ---- before the run
@@ -367,21 +330,6 @@ def test_overlay_follows_target_opacity_and_threshold(a_segmented_panel):
 
 
 # ---- correct
-
-
-def erase(panel, segment, k=slice(None)):
-    """What an eraser does: set voxels of the segment to 0 in the scene."""
-    import slicer
-
-    labels = slicer.util.arrayFromSegmentBinaryLabelmap(panel.segmentation, segment)
-    labels[k] = 0
-    slicer.util.updateSegmentBinaryLabelmapFromArray(labels, panel.segmentation, segment)
-
-
-def tag(panel, segment, name="DICOM.SegmentAlgorithmType"):
-    from DeepVolumetryLib.mrml.segmentation import tag as tag_of
-
-    return tag_of(panel.segmentation.GetSegmentation().GetSegment(segment), name)
 
 
 def test_edit_is_measured_at_once_and_tagged_semiautomatic(a_segmented_panel):

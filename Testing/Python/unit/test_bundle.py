@@ -7,6 +7,7 @@ import os
 import shutil
 import stat
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -84,6 +85,16 @@ def test_a_verified_bundle_tells_what_it_is_and_gives_its_weights(a_module):
     assert bundle.inference["tile"] == [96, 96, 96]
     assert bundle.state_dict()["weight"].tolist() == [0, 1, 2, 3]
     assert Bundle.open(bundle.path).verified, "the manifest is found without being named"
+
+
+def test_a_bundle_that_others_use_is_not_offered(a_module):
+    folder = a_module.models_folder
+    make_bundle(folder / "a_helper")
+    write_manifest(a_module.manifest_path, [folder / "a_helper", folder / "shipped_kidneys"])
+    assert [path.name for path in list_bundles(a_module)] == ["a_helper", "shipped_kidneys"]
+    with_helper = replace(a_module, helpers=("a_helper",))
+    assert [path.name for path in list_bundles(with_helper)] == ["shipped_kidneys"]
+    assert open_bundle(with_helper).name == "shipped_kidneys"
 
 
 def test_the_checksum_of_several_networks_covers_each(tmp_path):

@@ -35,6 +35,19 @@ class qSlicerModuleManager(QObject):
 
 
 @implements
+class ctkDICOMDatabase(QObject):
+    """Headers of files: `headers[instance UID][tag]`, to be filled by a test."""
+
+    def __init__(self, *arguments):
+        super().__init__(*arguments)
+        self.setProperty("_isOpen", True)
+        self.headers: dict[str, dict[str, str]] = {}
+
+    def instanceValue(self, uid: str, tag: str) -> str:
+        return self.headers.get(uid, {}).get(tag, "")
+
+
+@implements
 class qSlicerMainWindow(QMainWindow):
     pass
 
@@ -60,6 +73,7 @@ class qSlicerApplication(QApplication):
         QSettings.setPath(QSettings.Format.IniFormat, QSettings.Scope.UserScope, str(self._folder))
         self._module_manager = qSlicerModuleManager()
         self._layout_manager = qSlicerLayoutManager(scene)
+        self._dicom_database = ctkDICOMDatabase()
         self._main_window = qSlicerMainWindow()
         self._main_window.setObjectName("qSlicerMainWindow")
 
@@ -73,6 +87,9 @@ class qSlicerApplication(QApplication):
 
     def layoutManager(self) -> qSlicerLayoutManager:
         return self._layout_manager
+
+    def dicomDatabase(self) -> ctkDICOMDatabase:
+        return self._dicom_database
 
     def applicationLogic(self):
         return self._scene.application_logic

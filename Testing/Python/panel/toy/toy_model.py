@@ -1,4 +1,4 @@
-"""Puts the toy in the place of RenalParenchyma's model, with a bundle that passes every check."""
+"""Puts a toy in the place of a module's model, with a bundle that passes every check."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from DeepVolumetryLib import modules
 from DeepVolumetryLib.bundle import write_manifest
 
 HERE = Path(__file__).parent
+TOYS = {"renal": ("RenalParenchyma", "ToyRenalLib", "toy_kidneys"), "glioma": ("GliomaUncertainty", "ToyGliomaLib", "toy_glioma")}
 METADATA = {
     "version": "1.0",
     "license": "Apache-2.0",
@@ -21,19 +22,20 @@ METADATA = {
 }
 
 
-def make(folder: Path) -> modules.ModuleEntry:
-    """Lay the toy out in a folder as a module is laid out; returns its entry."""
-    shutil.copytree(HERE / "ToyRenalLib", folder / "ToyRenalLib", ignore=shutil.ignore_patterns("__pycache__"))
-    bundle = folder / "Resources" / "Models" / "toy_kidneys"
-    for name, text in {
+def make(folder: Path, module: str = "renal") -> modules.ModuleEntry:
+    """Lay the toy of a module out in a folder as the module is laid out; returns its entry."""
+    title, library, name = TOYS[module]
+    shutil.copytree(HERE / library, folder / library, ignore=shutil.ignore_patterns("__pycache__"))
+    bundle = folder / "Resources" / "Models" / name
+    for file, text in {
         "configs/metadata.json": json.dumps(METADATA),
         "models/model.safetensors": "weights",
         "LICENSE": "Apache-2.0",
     }.items():
-        (bundle / name).parent.mkdir(parents=True, exist_ok=True)
-        (bundle / name).write_text(text, encoding="utf-8")
-    (folder / "Resources" / "RenalParenchyma").mkdir()
-    write_manifest(folder / "Resources" / "RenalParenchyma" / "manifest.json", [bundle])
+        (bundle / file).parent.mkdir(parents=True, exist_ok=True)
+        (bundle / file).write_text(text, encoding="utf-8")
+    (folder / "Resources" / title).mkdir()
+    write_manifest(folder / "Resources" / title / "manifest.json", [bundle])
     if str(folder) not in sys.path:
         sys.path.insert(0, str(folder))
-    return modules.ModuleEntry(key="renal", title="RenalParenchyma", library="ToyRenalLib")
+    return modules.ModuleEntry(key=module, title=title, library=library)

@@ -1,0 +1,3 @@
+from GliomaUncertaintyLib.parameters import Parameters
+
+__all__ = ["Parameters"]
