@@ -3,6 +3,9 @@
 Uncertain voxels near the contour of the segmentation and those away from it are kept apart, so that a faint lesion does
 not drown in the rim of its organ. Each connected place larger than what one looks at in one go (the whole rim of a kidney)
 is divided around its hottest spots.
+
+Options for tumors: ``islands`` keeps the word "outside" for what has no connection to the mask, ``missed_first`` lists that before
+boundaries with less than ten times its stake, and ``count_once`` moves places down that earlier ones already show.
 """
 
 from __future__ import annotations
@@ -27,6 +30,8 @@ REACH_MM = 12.5
 """Radius that one look at a slice view takes in."""
 BOUNDARY_MM = 3.0
 """Distance from the contour within which an uncertain voxel is a question of where the contour runs."""
+MISSED_WEIGHT = 10.0
+"""With ``missed_first`` a place outside of the mask comes before others whose stake is of the same order of magnitude."""
 
 
 def review_regions(
@@ -38,6 +43,8 @@ def review_regions(
     threshold: float = REVIEW_THRESHOLD,
     least_ml: float = 0.05,
     most: int = 30,
+    reach_mm: float = REACH_MM,
+    islands: bool = False,
 ) -> list[ReviewRegion]:
     """Places worth reviewing, the largest expected error first.
 
@@ -50,6 +57,10 @@ def review_regions(
         threshold: uncertainty from which a voxel belongs to a region.
         least_ml: regions with less at stake are left out.
         most: at most so many regions.
+        reach_mm: places wider than twice this are divided. Larger places show more of the error in fewer looks, see
+            docs/uncertainty.md.
+        islands: call "outside" only what does not touch the mask, not even by way of other uncertain voxels: a whole component
+            that may have been missed. What is connected to the mask is then a question of its boundary.
 
     Returns:
         Regions ranked from 1. The center is a voxel of the region.
@@ -73,7 +84,9 @@ def review_regions(
     at_stake = np.minimum(p[hot], 1 - p[hot]).astype(np.float64) * image.voxel_ml
     in_mask = segmented[hot]
     near = _near_contour(segmented, hot, position, grid)
-    place = _places(hot, near, position, at_stake)
+    if islands:
+        near |= ~in_mask & ~_islands(hot, segmented)[hot]
+    place = _places(hot, near, position, at_stake, reach_mm)
 
     regions = []
     for voxels in _groups(place):
@@ -99,9 +112,26 @@ def review_regions(
     return rank_regions(regions, most)
 
 
-def rank_regions(regions: Sequence[ReviewRegion], most: int = 30) -> list[ReviewRegion]:
-    """Regions of one or several targets in one order: the largest expected error first, numbered from 1."""
-    ordered = sorted(regions, key=lambda region: (-region.at_stake_ml, region.target, region.center_ras_mm))
+def rank_regions(
+    regions: Sequence[ReviewRegion], most: int = 30, missed_first: bool = False, count_once: bool = False
+) -> list[ReviewRegion]:
+    """Regions of one or several targets in one order: the largest expected error first, numbered from 1.
+
+    Args:
+        regions: of one grid, in any order.
+        most: at most so many.
+        missed_first: the stake of "outside" regions counts ``MISSED_WEIGHT`` times. A missed lesion matters more than a shifted
+            contour of the same volume, and is harder to notice.
+        count_once: the part of a region's box that lies in boxes of earlier regions does not count: who looked at the boundary
+            of a tumor there has seen that of its core too.
+    """
+
+    def urgency(region: ReviewRegion) -> float:
+        return region.at_stake_ml * (MISSED_WEIGHT if missed_first and region.kind == "outside" else 1.0)
+
+    ordered = sorted(regions, key=lambda region: (-urgency(region), region.target, region.center_ras_mm))
+    if count_once:
+        ordered = _spread_out(ordered, [urgency(region) for region in ordered], most)
     return [replace(region, rank=rank) for rank, region in enumerate(ordered[:most], 1)]
 
 
@@ -141,6 +171,26 @@ def error_share(error: NDArray[np.bool_], regions: Sequence[ReviewRegion], first
     return float(np.count_nonzero(error & seen) / total)
 
 
+def _spread_out(regions: Sequence[ReviewRegion], urgency: Sequence[float], most: int) -> list[ReviewRegion]:
+    """Greedily the region whose urgency, times the share of its box that no earlier box holds, is largest."""
+    if not regions:
+        return []
+    corners = np.array([region.box_kji for region in regions])  # (N, 2, 3)
+    edges = [np.unique(corners[..., axis]) for axis in range(3)]
+    cells = [np.diff(edge) for edge in edges]
+    size = cells[0][:, None, None] * cells[1][None, :, None] * cells[2]
+    boxes = [tuple(slice(*np.searchsorted(edges[axis], box[:, axis])) for axis in range(3)) for box in corners]
+    seen = np.zeros(size.shape, bool)
+    left = list(range(len(regions)))
+    chosen: list[ReviewRegion] = []
+    while left and len(chosen) < most:
+        fresh = [urgency[n] * float(size[boxes[n]].sum(where=~seen[boxes[n]]) / max(1, size[boxes[n]].sum())) for n in left]
+        best = left.pop(int(np.argmax(fresh)))
+        seen[boxes[best]] = True
+        chosen.append(regions[best])
+    return chosen
+
+
 def _triple(values: NDArray[Any]) -> tuple[int, int, int]:
     k, j, i = (int(value) for value in values)
     return k, j, i
@@ -178,7 +228,18 @@ def _near_contour(segmented: NDArray[np.bool_], hot: NDArray[np.bool_], position
     return np.isfinite(distance)
 
 
-def _places(hot: NDArray[np.bool_], near: NDArray[np.bool_], position: NDArray[Any], weight: NDArray[Any]) -> NDArray[np.int64]:
+def _islands(hot: NDArray[np.bool_], segmented: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Uncertain voxels whose connected component neither holds nor touches a voxel of the mask."""
+    everywhere = np.ones((3, 3, 3))
+    labels, count = ndimage.label(hot, structure=everywhere)
+    connected = np.zeros(count + 1, bool)
+    connected[labels[ndimage.binary_dilation(segmented, structure=everywhere)]] = True
+    return hot & ~connected[labels]
+
+
+def _places(
+    hot: NDArray[np.bool_], near: NDArray[np.bool_], position: NDArray[Any], weight: NDArray[Any], reach_mm: float
+) -> NDArray[np.int64]:
     """Number of the place that each uncertain voxel belongs to."""
     component = np.zeros(len(position), np.int64)
     offset = 0
@@ -191,17 +252,17 @@ def _places(hot: NDArray[np.bool_], near: NDArray[np.bool_], position: NDArray[A
     place = np.zeros(len(position), np.int64)
     count = 0
     for voxels in _groups(component):
-        parts = _divided(position[voxels], weight[voxels])
+        parts = _divided(position[voxels], weight[voxels], reach_mm)
         place[voxels] = parts + count
         count += int(parts.max()) + 1
     return place
 
 
-def _divided(position: NDArray[Any], weight: NDArray[Any]) -> NDArray[np.int64]:
-    """Part number of each voxel of one component: around peaks of what is at stake, at least REACH_MM apart."""
-    if (np.ptp(position, axis=0) <= 2 * REACH_MM).all():
+def _divided(position: NDArray[Any], weight: NDArray[Any], reach_mm: float) -> NDArray[np.int64]:
+    """Part number of each voxel of one component: around peaks of what is at stake, at least one and a half reaches apart."""
+    if (np.ptp(position, axis=0) <= 2 * reach_mm).all():
         return np.zeros(len(position), np.int64)
-    cell_mm = REACH_MM / 3
+    cell_mm = reach_mm / 3
     cell = ((position - position.min(axis=0)) // cell_mm).astype(np.int64)
     shape = tuple(cell.max(axis=0) + 1)
     flat = np.ravel_multi_index(tuple(cell.T), shape)
@@ -215,7 +276,7 @@ def _divided(position: NDArray[Any], weight: NDArray[Any]) -> NDArray[np.int64]:
     for number, candidate in enumerate(candidates):
         if free[number]:
             peaks.append(candidate)
-            free &= ((candidates - candidate) ** 2).sum(axis=1) > (1.5 * REACH_MM) ** 2
+            free &= ((candidates - candidate) ** 2).sum(axis=1) > (1.5 * reach_mm) ** 2
     return cKDTree(np.array(peaks)).query(position)[1].astype(np.int64)
 
 

@@ -20,7 +20,7 @@ from DeepVolumetryLib.uncertainty.stake import OpenVoxels
 from .diameters import Calipers, lesions
 from .doubt import Rim, doubt_of
 from .labels import SUB_REGIONS, TARGETS
-from .nesting import KEYS
+from .segments import KEYS
 from .table import SIZED, Numbers, notes_of, rows_of, warnings_of
 
 if TYPE_CHECKING:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+from .segments import KEYS
+
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-KEYS = ("WT", "TC", "ET", "edema", "necrosis")
 
 
 def nested_after_edit(masks: Mapping[str, NDArray[Any]], changed: Iterable[str]) -> dict[str, NDArray[Any]]:

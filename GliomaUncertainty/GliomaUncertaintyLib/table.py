@@ -17,7 +17,7 @@ from DeepVolumetryLib.uncertainty.stake import Stake
 from .diameters import Lesion
 from .doubt import Doubt
 from .labels import TARGETS
-from .nesting import KEYS
+from .segments import KEYS
 
 Interval = tuple[float, float]
 

@@ -9,7 +9,8 @@ import pytest
 from DeepVolumetryLib.image import Image
 from DeepVolumetryLib.uncertainty.conformal import ConformalEntry, ConformalTable
 from GliomaUncertaintyLib.measurements import calibration_residuals, measure_glioma, remeasure
-from GliomaUncertaintyLib.nesting import KEYS, nested_after_edit
+from GliomaUncertaintyLib.nesting import nested_after_edit
+from GliomaUncertaintyLib.segments import KEYS
 
 SHAPE = (30, 48, 48)
 VOXEL_ML = 0.0075

@@ -5,7 +5,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from GliomaUncertaintyLib.nesting import KEYS, nested_after_edit
+from GliomaUncertaintyLib.nesting import nested_after_edit
+from GliomaUncertaintyLib.segments import KEYS
 
 REGION = {"outside": 0, "edema": 1, "necrosis": 2, "ET": 3}
 DEPTH = {"WT": 1, "TC": 2, "ET": 3}

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from DeepVolumetryLib.image import Image
 from DeepVolumetryLib.uncertainty.maps import entropy_map
 from DeepVolumetryLib.uncertainty.rank import error_share, rank_regions, review_regions, reviewed_mask
+from DeepVolumetryLib.uncertainty.regions import ReviewRegion
 
 OBLIQUE = np.array([[1.6, 0.2, 0, -40], [-0.3, 1.7, 0.4, 10], [0.1, -0.3, 2.1, 5], [0, 0, 0, 1]])
 
@@ -119,3 +120,54 @@ def test_maps_on_another_grid_are_refused(a_ball_with_a_faint_lesion):
     image = a_ball_with_a_faint_lesion
     with pytest.raises(ValueError, match="must be on the grid"):
         review_regions(image.voxels[1:], image.voxels[1:], image, "tumor")
+
+
+@pytest.fixture
+def a_tumor_with_a_thick_shell_and_an_island():
+    """A ball of 12 mm whose uncertain shell reaches 8 mm outward, and a faint island of 8 mm far from it."""
+    k, j, i = np.indices((50, 50, 80))
+    distance = np.sqrt((k - 25.0) ** 2 + (j - 25) ** 2 + (i - 25) ** 2)
+    p = np.where(distance <= 12, 0.95, np.where(distance <= 20, 0.13, 0.0))
+    p[22:30, 22:30, 68:76] = 0.25
+    return Image(p.astype(np.float32), np.eye(4))
+
+
+def test_only_what_is_not_connected_to_the_mask_is_an_island(a_tumor_with_a_thick_shell_and_an_island):
+    image = a_tumor_with_a_thick_shell_and_an_island
+    apart = regions_of(image, islands=True, most=100)
+    assert [region.box_kji for region in apart if region.kind == "outside"] == [((22, 22, 68), (30, 30, 76))]
+    assert {region.kind for region in apart} == {"outside", "boundary"}
+    # without the option the outer part of the shell is called outside too
+    assert sum(region.kind == "outside" for region in regions_of(image, most=100)) > 1
+
+
+def test_a_missed_island_comes_before_boundaries_of_the_same_order_of_stake(a_tumor_with_a_thick_shell_and_an_island):
+    regions = regions_of(a_tumor_with_a_thick_shell_and_an_island, islands=True, most=100)
+    island = next(region for region in regions if region.kind == "outside")
+    assert island.rank > 1
+    first = rank_regions(regions, missed_first=True)[0]
+    assert (first.kind, first.rank) == ("outside", 1)
+    larger = [replace(region, at_stake_ml=11 * island.at_stake_ml) if region.kind != "outside" else region for region in regions]
+    assert rank_regions(larger, missed_first=True)[-1].kind == "outside"
+
+
+def test_what_earlier_places_show_counts_once():
+    def region(target, stake, low, high):
+        return ReviewRegion(0, target, stake, (0.0, 0.0, 0.0), 1.0, (low, high))
+
+    whole = region("WT", 3.0, (0, 0, 0), (10, 10, 10))
+    core = region("TC", 2.9, (0, 0, 0), (10, 10, 9))  # within the box of the first
+    half = region("ET", 1.0, (0, 0, 5), (10, 10, 15))
+    elsewhere = region("WT", 0.6, (20, 20, 20), (30, 30, 30))
+    every = [core, elsewhere, half, whole]
+    assert [r.target for r in rank_regions(every)] == ["WT", "TC", "ET", "WT"]
+    fresh = rank_regions(every, count_once=True)
+    assert [(r.target, r.at_stake_ml) for r in fresh] == [("WT", 3.0), ("WT", 0.6), ("ET", 1.0), ("TC", 2.9)]
+    assert [r.rank for r in fresh] == [1, 2, 3, 4]
+    assert rank_regions([], count_once=True) == []
+
+
+def test_a_wider_reach_makes_fewer_and_larger_places(a_ball_with_a_faint_lesion):
+    few, many = (regions_of(a_ball_with_a_faint_lesion, reach_mm=reach, least_ml=0, most=1000) for reach in (25.0, 12.5))
+    assert len(few) < len(many)
+    assert sum(region.volume_ml for region in few) == pytest.approx(sum(region.volume_ml for region in many))
