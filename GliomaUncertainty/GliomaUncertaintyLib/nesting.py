@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from .segments import KEYS
 
 if TYPE_CHECKING:
@@ -21,11 +23,11 @@ def nested_after_edit(masks: Mapping[str, NDArray[Any]], changed: Iterable[str])
 
     Args:
         masks: "WT", "TC", "ET", "edema" and "necrosis", bool (K, J, I); the edited ones as they are now, the others as before.
-            They are not changed.
+            They are not changed. Those that were never found may be missing.
         changed: keys of the edited ones.
 
     Returns:
-        key -> mask; a segment that needs no change is the very array that was given.
+        key -> mask; a segment that needs no change is the very array that was given, a missing one that stays empty is left out.
 
     Raises:
         ValueError: if a key is not known.
@@ -34,25 +36,28 @@ def nested_after_edit(masks: Mapping[str, NDArray[Any]], changed: Iterable[str])
     if edited - set(KEYS):
         raise ValueError(f"there is no segment {sorted(edited - set(KEYS))[0]}; there are {', '.join(KEYS)}")
     if not edited:
-        return {key: masks[key] for key in KEYS}
-    wt, tc, et = (masks[key] for key in ("WT", "TC", "ET"))
+        return dict(masks)
+    nothing = np.zeros_like(next(iter(masks.values())))
+    wt, tc, et, edema, necrosis = (masks.get(key, nothing) for key in KEYS)
     if "ET" in edited:
         tc = tc | et
     if "necrosis" in edited:
-        et = et & ~masks["necrosis"]
-        tc = et | masks["necrosis"]
+        et = et & ~necrosis
+        tc = et | necrosis
     if "TC" in edited:
         et = et & tc
     if "edema" in edited:
-        tc = tc & ~masks["edema"]
-        wt = tc | masks["edema"]
+        tc = tc & ~edema
+        wt = tc | edema
     elif edited == {"WT"}:
         tc = tc & wt
     else:
         wt = wt | tc
     et = et & tc
     found = {"WT": wt, "TC": tc, "ET": et, "edema": wt & ~tc, "necrosis": tc & ~et}
-    return {key: masks[key] if _same(mask, masks[key]) else mask for key, mask in found.items()}
+    kept = {key: masks[key] if key in masks and _same(mask, masks[key]) else mask for key, mask in found.items()}
+    return {key: mask for key, mask in kept.items() if key in masks or mask.any()}
+
 
 
 def _same(a: NDArray[Any], b: NDArray[Any]) -> bool:

@@ -84,6 +84,16 @@ def test_what_needs_no_change_is_handed_back_as_it_was():
     assert all((masks[key] == before[key]).all() for key in KEYS)
 
 
+def test_segments_that_were_never_found_come_into_being_when_they_are_needed():
+    found = nested_after_edit({"WT": np.array([True, True]), "edema": np.array([True, True]), "ET": np.array([False, True])}, ["ET"])
+    assert {key: mask.tolist() for key, mask in found.items()} == {
+        "WT": [True, True],
+        "TC": [False, True],
+        "ET": [False, True],
+        "edema": [True, False],
+    }
+
+
 def test_an_unknown_segment_is_refused():
     with pytest.raises(ValueError, match="no segment tumor"):
         nested_after_edit(segments(ALL), ["tumor"])
