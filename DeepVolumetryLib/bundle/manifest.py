@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 from pathlib import Path
+from typing import Any
 
 from ..errors import ModelError
 
@@ -54,16 +55,31 @@ def write_manifest(path: Path, bundles: list[Path]) -> Path:
     Raises:
         ModelError: if a bundle has no weights.
     """
-    entries = {}
-    for bundle in sorted(bundles):
-        weights = weight_files(bundle)
-        if not weights:
-            raise ModelError(f"The bundle {bundle.name} has no weights: put a .safetensors or .pt file into its models folder.")
-        metadata = json.loads((bundle / "configs" / "metadata.json").read_text(encoding="utf-8"))
-        entries[bundle.name] = {
-            "version": str(metadata.get("version", "")),
-            "files": {name: sha256_of_file(file) for name, file in weights.items()},
-        }
+    return _write(path, {bundle.name: _entry(bundle) for bundle in sorted(bundles)})
+
+
+def add_to_manifest(path: Path, bundle: Path) -> Path:
+    """List a bundle, or list it anew, in a manifest whose other entries stay; the manifest is made if there is none.
+
+    Raises:
+        ModelError: if the bundle has no weights, or the file is no manifest.
+    """
+    if not path.exists():
+        return write_manifest(path, [bundle])
+    read_manifest(path)
+    entries = json.loads(path.read_text(encoding="utf-8"))["bundles"]
+    return _write(path, dict(sorted({**entries, bundle.name: _entry(bundle)}.items())))
+
+
+def _entry(bundle: Path) -> dict[str, Any]:
+    weights = weight_files(bundle)
+    if not weights:
+        raise ModelError(f"The bundle {bundle.name} has no weights: put a .safetensors or .pt file into its models folder.")
+    metadata = json.loads((bundle / "configs" / "metadata.json").read_text(encoding="utf-8"))
+    return {"version": str(metadata.get("version", "")), "files": {name: sha256_of_file(file) for name, file in weights.items()}}
+
+
+def _write(path: Path, entries: dict[str, Any]) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(path.name + ".part")
     beside.write_text(json.dumps({"schema": SCHEMA, "bundles": entries}, indent=2) + "\n", encoding="utf-8")

@@ -45,7 +45,7 @@ def export(training: Path, bundle: Path, manifest: Path, version: str) -> dict[s
     """
     from safetensors.torch import save_file
 
-    from DeepVolumetryLib.bundle import write_manifest
+    from DeepVolumetryLib.bundle import add_to_manifest
 
     checkpoints = weights_of(training)
     (bundle / "models").mkdir(parents=True, exist_ok=True)
@@ -90,7 +90,7 @@ def export(training: Path, bundle: Path, manifest: Path, version: str) -> dict[s
     for name in checkpoints:
         metadata[f"{name}_data_format"] = _data_format()
     _write(bundle / "configs" / "metadata.json", metadata)
-    write_manifest(manifest, [bundle])
+    add_to_manifest(manifest, bundle)
     return sizes
 
 

@@ -15,7 +15,18 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from DeepVolumetryLib.bundle import Bundle, archive, find_bundle, import_bundle, list_bundles, remove_bundle, sha256_of_file, write_manifest
+from DeepVolumetryLib.bundle import (
+    Bundle,
+    add_to_manifest,
+    archive,
+    find_bundle,
+    import_bundle,
+    list_bundles,
+    remove_bundle,
+    sha256_of_file,
+    write_manifest,
+)
+from DeepVolumetryLib.bundle.manifest import read_manifest
 from DeepVolumetryLib.bundle.store import consent_given, give_consent, imported_folder, open_bundle
 from DeepVolumetryLib.errors import ModelError, ResourceError
 from DeepVolumetryLib.modules import MODULES, ModuleEntry
@@ -95,6 +106,18 @@ def test_a_bundle_that_others_use_is_not_offered(a_module):
     with_helper = replace(a_module, helpers=("a_helper",))
     assert [path.name for path in list_bundles(with_helper)] == ["shipped_kidneys"]
     assert open_bundle(with_helper).name == "shipped_kidneys"
+
+
+def test_a_bundle_is_added_to_a_manifest_without_touching_the_others(tmp_path):
+    one, two = (make_bundle(tmp_path / "Models" / name) for name in ("one", "two"))
+    manifest = add_to_manifest(tmp_path / "manifest.json", one)
+    first = read_manifest(manifest)
+    add_to_manifest(manifest, two)
+    assert read_manifest(manifest) == {**first, "two": read_manifest(manifest)["two"]}
+    save_file({"w": torch.ones(1)}, one / "models" / "model.safetensors")
+    add_to_manifest(manifest, one)
+    assert set(read_manifest(manifest)) == {"one", "two"}
+    assert read_manifest(manifest)["one"] != first["one"]
 
 
 def test_the_checksum_of_several_networks_covers_each(tmp_path):
