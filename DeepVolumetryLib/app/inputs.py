@@ -36,7 +36,8 @@ class InputFile:
     def record(self) -> InputRecord:
         """For the report. The path is the one that the user gave."""
         spacing = tuple(round(step, 6) for step in self.image.spacing)
-        return InputRecord(self.name, str(self.path), sha256_file(self.path), self.image.uid, self.image.size, spacing)
+        image = self.image
+        return InputRecord(self.name, str(self.path), sha256_file(self.path), image.uid, image.size, spacing, image.patient)
 
 
 def assign(texts: Sequence[str], specs: Sequence[InputSpec]) -> dict[str, Path]:

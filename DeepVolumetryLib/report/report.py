@@ -32,6 +32,7 @@ class InputRecord:
         uid: DICOM series instance UID, or "".
         size: voxels along (I, J, K).
         spacing_mm: along (I, J, K).
+        patient: a hash of the patient's ID, which tells two patients apart and names none; "" if the file has no ID.
     """
 
     name: str
@@ -40,6 +41,12 @@ class InputRecord:
     uid: str = ""
     size: tuple[int, ...] = ()
     spacing_mm: tuple[float, ...] = ()
+    patient: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """For JSON; ``patient`` only where it is known."""
+        values = {**asdict(self), "size": list(self.size), "spacing_mm": list(self.spacing_mm)}
+        return values if self.patient else {name: value for name, value in values.items() if name != "patient"}
 
 
 @dataclass(frozen=True)
@@ -71,7 +78,7 @@ class Report:
         Without ``inputs`` the image of the result stands for them.
         """
         image = result.image
-        own = InputRecord(image.name or "volume", uid=image.uid, size=image.size, spacing_mm=image.spacing)
+        own = InputRecord(image.name or "volume", uid=image.uid, size=image.size, spacing_mm=image.spacing, patient=image.patient)
         return cls(
             provenance=result.provenance,
             inputs=tuple(inputs) or (own,),
@@ -107,7 +114,7 @@ class Report:
             "device": made.device,
             "parameters": dict(made.parameters),
             "seconds": {phase: round(made.seconds.get(phase, 0.0), 3) for phase in PHASES},
-            "inputs": [{**asdict(record), "size": list(record.size), "spacing_mm": list(record.spacing_mm)} for record in self.inputs],
+            "inputs": [record.to_dict() for record in self.inputs],
             "measurements": [measurement.to_dict() for measurement in self.measurements],
             "review": [
                 {**asdict(region), "center_ras_mm": list(region.center_ras_mm), "box_kji": [list(corner) for corner in region.box_kji]}

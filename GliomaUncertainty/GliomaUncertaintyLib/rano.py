@@ -101,12 +101,16 @@ def against_prior(
         report_path: report of the earlier study.
         measurements: of the current study.
         target: "ET", "WT", or "auto": ET, and WT where neither study has a measurable enhancing lesion.
-        inputs: records of the current inputs ("uid", "sha256"), to notice that both studies are the same images.
+        inputs: records of the current inputs ("uid", "sha256", "patient"), to notice that both studies are the same images or of
+            different patients.
 
     Raises:
-        InputError: if the report cannot be read, is of another module, or holds no volume of the target.
+        InputError: if the report cannot be read, is of another module or another patient, or holds no volume of the target.
     """
     report = _read(Path(report_path))
+    patients = [{str(entry["patient"]) for entry in records if entry.get("patient")} for records in (inputs, report["inputs"])]
+    if all(patients) and not patients[0] & patients[1]:
+        raise InputError(f"{report_path} is a report of another patient. Choose one of the same patient.")
     prior = [Measurement.from_dict(entry) for entry in report["measurements"]]
     found = response(prior, measurements, target)
     if _identities(inputs) & _identities(report["inputs"]):

@@ -151,7 +151,7 @@ def test_the_whole_tumor_is_followed_where_nothing_enhances():
 
 def report(folder, measurements, module="glioma", uid="1.2.3"):
     path = folder / "report.json"
-    inputs = [{"name": "t1ce", "uid": uid, "sha256": ""}]
+    inputs = [{"name": "t1ce", "uid": uid, "sha256": "", "patient": "5e88"}]
     path.write_text(json.dumps({"schema": 1, "module": module, "measurements": [m.to_dict() for m in measurements], "inputs": inputs}))
     return path
 
@@ -168,6 +168,13 @@ def test_the_same_images_are_noticed(tmp_path):
     path = report(tmp_path, study(10, 8, 12))
     found = against_prior(path, study(10, 8, 12), inputs=[{"uid": "1.2.3", "sha256": ""}])
     assert "made from the same images" in found.warnings[-1]
+
+
+def test_another_patient_is_refused(tmp_path):
+    path = report(tmp_path, study(10, 8, 12))
+    assert against_prior(path, study(10, 8, 12), inputs=[{"uid": "4.5.6", "patient": "5e88"}]).volume_category == "SD"
+    with pytest.raises(InputError, match="is a report of another patient"):
+        against_prior(path, study(10, 8, 12), inputs=[{"uid": "4.5.6", "patient": "ab12"}])
 
 
 @pytest.mark.parametrize(
