@@ -12,7 +12,7 @@ import typer
 
 from .. import __version__
 from ..errors import Cancelled
-from . import demo, evaluate, models, segment, synthesize, train
+from . import compare, demo, evaluate, models, segment, synthesize, train
 from .console import explain
 
 app = typer.Typer(
@@ -25,6 +25,7 @@ app = typer.Typer(
 app.command("segment")(segment.segment)
 app.command("demo")(demo.demo)
 app.command("evaluate")(evaluate.evaluate)
+app.command("compare")(compare.compare)
 app.command("synthesize")(synthesize.synthesize)
 app.command("train")(train.train)
 app.add_typer(models.app, name="models")

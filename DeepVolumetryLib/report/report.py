@@ -61,6 +61,7 @@ class Report:
         warnings: sentences about this study.
         notes: sentences that belong below the table: caveats, references, coverage of the intervals.
         edited_segments: keys of the segments that were corrected by hand.
+        response: how the target of a treatment changed since a prior study, as the module puts it; None without one.
     """
 
     provenance: Provenance
@@ -70,10 +71,11 @@ class Report:
     warnings: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     edited_segments: tuple[str, ...] = field(default=())
+    response: Mapping[str, Any] | None = None
 
     @classmethod
     def from_result(cls, result: Result, inputs: Sequence[InputRecord] = ()) -> Report:
-        """Report of a result. Notes and edited segments are taken from ``extras["notes"]`` and ``extras["edited_segments"]``.
+        """Report of a result. Notes, edited segments and response are taken from its extras of these names.
 
         Without ``inputs`` the image of the result stands for them.
         """
@@ -87,6 +89,7 @@ class Report:
             warnings=tuple(result.warnings),
             notes=tuple(result.extras.get("notes", ())),
             edited_segments=tuple(result.extras.get("edited_segments", ())),
+            response=result.extras.get("response"),
         )
 
     @property
@@ -123,6 +126,7 @@ class Report:
             "warnings": list(self.warnings),
             "notes": list(self.notes),
             "edited_segments": list(self.edited_segments),
+            **({} if self.response is None else {"response": dict(self.response)}),
             "peak_memory_mb": round(made.peak_memory_mb, 1),
         }
 
@@ -159,6 +163,7 @@ class Report:
             warnings=tuple(values["warnings"]),
             notes=tuple(values.get("notes", ())),
             edited_segments=tuple(values.get("edited_segments", ())),
+            response=values.get("response"),
         )
 
 
