@@ -1,0 +1,190 @@
+"""GliomaUncertainty's method: the same slices on many spheres; what all say is the segmentation, where they differ is the doubt.
+
+SPU-Net (Yang et al., Med Phys 2024), with its comparators as other lists of members (``methods``).
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from DeepVolumetryLib import __version__
+from DeepVolumetryLib.bundle import Bundle
+from DeepVolumetryLib.engine.device import Device, choose_device
+from DeepVolumetryLib.engine.memory import peak_memory_mb
+from DeepVolumetryLib.engine.pipeline import Images, InputSpec, Progress
+from DeepVolumetryLib.errors import InputError
+from DeepVolumetryLib.image import Image
+from DeepVolumetryLib.image_io import check_usable
+from DeepVolumetryLib.result import Provenance, Result
+from DeepVolumetryLib.uncertainty.conformal import ConformalTable
+from DeepVolumetryLib.uncertainty.maps import entropy_map
+from DeepVolumetryLib.uncertainty.rank import rank_regions, review_regions
+
+from .alignment import REFERENCES, TITLES, Aligned, aligned
+from .brain import brain_mask
+from .labels import SEQUENCES, TARGETS, sub_regions
+from .measurements import measure_glioma
+from .methods import members
+from .networks import build, fused
+from .parameters import Parameters
+from .predict import Prediction, Predictor
+from .segments import SPECS
+from .stack import Stack
+from .working import brought_back, working_images
+
+if TYPE_CHECKING:
+    from torch.nn import Module
+
+BUNDLE, BRAIN_BUNDLE = "glioma_spu", "glioma_brain"
+_MODELS = Path(__file__).resolve().parent.parent / "Resources" / "Models"
+
+
+class GliomaPipeline:
+    """Whole tumor, tumor core and enhancing tumor from up to four sequences, with the doubt about each voxel."""
+
+    name = "glioma"
+    inputs = tuple(
+        InputSpec(name, modalities=("MR",), required=False, one_of="reference" if name in REFERENCES else "") for name in SEQUENCES
+    )
+    specs = SPECS
+
+    def __init__(self, bundle: Bundle, device: Device, brain_bundle: Path) -> None:
+        started = time.monotonic()
+        self.bundle, self.device, self.brain_bundle = bundle, device, brain_bundle
+        self.predictor = Predictor({name: _load(bundle, name, device) for name in bundle.inference["networks"]}, device)
+        self.load_seconds = time.monotonic() - started
+
+    def run(self, images: Images, parameters: Parameters, progress: Progress) -> Result:
+        """Segment and measure a glioma. T1ce or FLAIR must be given; the result is on the grid of T1ce if it is."""
+        clock = _Clock(self.load_seconds)
+        given = {name: images[name] for name in SEQUENCES if name in images}
+        for spec in self.inputs:
+            if spec.name in given:
+                check_usable(given[spec.name], spec.modalities)
+        with progress.phase("Aligning the sequences", share=0.08), clock.timed("align"):
+            together = aligned(given)
+            worked = working_images(together.images)
+        reference = worked[together.reference]
+        with progress.phase("Finding the brain", share=0.07), clock.timed("brain"):
+            brain, warnings = brain_mask(reference, worked, self.brain_bundle, parameters, self.device)
+            if not brain.any():
+                raise InputError("No brain was found in these images. Choose images of a head, or turn skull stripping off.")
+            stack = Stack(worked, brain)
+        with progress.phase("Looking from many centers", share=0.75), clock.timed("predict"):
+            ways = members(parameters, stack.points, tuple(self.predictor.networks))
+            prediction = self.predictor.predict(stack, ways, progress.update)
+        with progress.phase("Measuring", share=0.1), clock.timed("postprocess"):
+            result = self._result(together, reference, stack, prediction, parameters)
+        result.warnings[:0] = [*together.warnings, *warnings, *prediction.warnings, *_missing(together.images)]
+        result.provenance.seconds.update(clock.seconds, inference=clock.seconds["predict"], total=clock.total)
+        return result
+
+    def _result(self, together: Aligned, working: Image, stack: Stack, prediction: Prediction, parameters: Parameters) -> Result:
+        image = together.images[together.reference]
+        mean = stack.volume(prediction.statistics.mean)
+        probability, uncertainty = {}, {}
+        for target, values in zip(TARGETS, mean, strict=True):
+            probability[target] = brought_back(values, stack.grid, working, image)
+            uncertainty[target] = brought_back(entropy_map(values), stack.grid, working, image)
+        masks: dict[str, NDArray[np.bool_]] = {target: values > 0.5 for target, values in probability.items()}
+        masks |= sub_regions(masks)
+        regions = rank_regions(
+            [region for target in TARGETS for region in review_regions(probability[target], uncertainty[target], image, target)]
+        )
+        volumes = {target: prediction.member_ml[:, channel].tolist() for channel, target in enumerate(TARGETS)}
+        conformal = _conformal(self.bundle.inference, together.images)
+        measured = measure_glioma(masks, image, parameters, probability, volumes, conformal)
+        provenance = Provenance(
+            module=self.name,
+            version=__version__,
+            model_name=self.bundle.name,
+            model_version=self.bundle.version,
+            model_sha256=self.bundle.sha256,
+            model_license=self.bundle.license,
+            device=self.device.label,
+            parameters=parameters.to_dict(),
+            peak_memory_mb=peak_memory_mb(),
+        )
+        extras = {
+            "notes": measured.notes,
+            "member_volumes_ml": volumes,
+            "conformal": conformal.to_dict(),
+            "reference": together.reference,
+            "sequences": list(together.images),
+        }
+        segments = {name: mask for name, mask in masks.items() if mask.any()}
+        return Result(
+            image, SPECS, segments, probability, uncertainty, measured.measurements, regions, provenance, list(measured.warnings), extras
+        )
+
+
+def create(bundle: Path | None = None, device: str = "auto") -> GliomaPipeline:
+    """The pipeline with its networks loaded; None takes the bundle that ships.
+
+    The brain is found by the bundle "glioma_brain" beside the given one, or by the one that ships.
+
+    Raises:
+        ModelError: if the bundle is missing or fails its check.
+        InputError: if the device is not there.
+    """
+    path = Path(bundle) if bundle else _MODELS / BUNDLE
+    beside = path.parent / BRAIN_BUNDLE
+    return GliomaPipeline(Bundle.open(path), choose_device(device), beside if beside.is_dir() else _MODELS / BRAIN_BUNDLE)
+
+
+def _load(bundle: Bundle, name: str, device: Device) -> Module:
+    import torch
+
+    network = build(bundle.inference["networks"][name])
+    network.load_state_dict({key: value.float() if value.is_floating_point() else value for key, value in bundle.state_dict(name).items()})
+    return fused(network).to(device=device.name, memory_format=torch.channels_last)
+
+
+def _conformal(inference: Mapping[str, Any], given: Mapping[str, Image]) -> ConformalTable:
+    """Calibration of the intervals; one of its own where sequences are missing, if the bundle was calibrated so."""
+    missing = [name for name in SEQUENCES if name not in given]
+    without = inference.get("conformal_without", {})
+    table = (without.get("+".join(missing)) or without.get("any")) if missing else None
+    return ConformalTable.from_dict(table or inference.get("conformal", {}))
+
+
+def _missing(given: Mapping[str, Image]) -> list[str]:
+    """A sentence about sequences that were not given."""
+    names = [TITLES[name] for name in SEQUENCES if name not in given]
+    if not names:
+        return []
+    listed = " and ".join((", ".join(names[:-1]), names[-1]) if len(names) > 1 else names)
+    verb, them = ("is", "it") if len(names) == 1 else ("are", "them")
+    return [f"{listed} {verb} missing. The segmentation is less certain without {them}, and the intervals are wider."]
+
+
+class _Clock:
+    """Seconds of each step."""
+
+    def __init__(self, load_seconds: float) -> None:
+        self._started = time.monotonic()
+        self.seconds = {"load": load_seconds}
+
+    @property
+    def total(self) -> float:
+        return time.monotonic() - self._started
+
+    def timed(self, name: str) -> _Step:
+        return _Step(self.seconds, name)
+
+
+class _Step:
+    def __init__(self, seconds: dict[str, float], name: str) -> None:
+        self.seconds, self.name = seconds, name
+
+    def __enter__(self) -> None:
+        self.started = time.monotonic()
+
+    def __exit__(self, *_: Any) -> None:
+        self.seconds[self.name] = self.seconds.get(self.name, 0.0) + time.monotonic() - self.started
