@@ -160,15 +160,24 @@ def reviewed_mask(image: Image, regions: Sequence[ReviewRegion]) -> NDArray[np.b
     return certain
 
 
+def shown(shape: tuple[int, int, int], regions: Sequence[ReviewRegion], first: int = 10) -> NDArray[np.bool_]:
+    """Voxels in the boxes of the first regions, (K, J, I): what somebody sees who looks at those."""
+    seen = np.zeros(shape, bool)
+    for region in sorted(regions, key=lambda region: region.rank)[:first]:
+        seen[tuple(map(slice, *region.box_kji))] = True
+    return seen
+
+
 def error_share(error: NDArray[np.bool_], regions: Sequence[ReviewRegion], first: int = 10) -> float:
-    """Share of the wrong voxels that lie in the boxes of the first regions; NaN if nothing is wrong."""
+    """Share of the wrong voxels that lie in the boxes of the first regions; NaN if nothing is wrong.
+
+    Large boxes hold much: tell the volume of ``shown`` beside it.
+    """
     total = np.count_nonzero(error)
     if total == 0:
         return float("nan")
-    seen = np.zeros(error.shape, bool)
-    for region in sorted(regions, key=lambda region: region.rank)[:first]:
-        seen[tuple(map(slice, *region.box_kji))] = True
-    return float(np.count_nonzero(error & seen) / total)
+    k, j, i = error.shape
+    return float(np.count_nonzero(error & shown((k, j, i), regions, first)) / total)
 
 
 def _spread_out(regions: Sequence[ReviewRegion], urgency: Sequence[float], most: int) -> list[ReviewRegion]:

@@ -1,4 +1,4 @@
-"""QU-BraTS: does the uncertainty sit where the errors are, and only there?"""
+"""Does the uncertainty sit where the errors are, and only there? QU-BraTS and AUROC."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import integrate
+from scipy import integrate, stats
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -72,6 +72,35 @@ def qu_brats_score(
     dice_auc, ftp_auc, ftn_auc = (float(integrate.trapezoid(curve[::-1], ascending) / 100) for curve in (dice, ftp, ftn))
     score = (dice_auc + (1 - ftp_auc) + (1 - ftn_auc)) / 3
     return QuBratsScore(score, dice_auc, ftp_auc, ftn_auc, ascending[::-1], dice, ftp, ftn)
+
+
+def auroc(uncertainty: NDArray[Any], positive: NDArray[Any], region: NDArray[Any] | None = None) -> float:
+    """Area under the ROC curve of an uncertainty map that is to find something: errors, or where several readers disagree.
+
+    The probability that a voxel that has it is more uncertain than one that has it not, ties counted half (Mann-Whitney).
+
+    Args:
+        uncertainty: any scale, (K, J, I).
+        positive: what is to be found, same shape; nonzero has it.
+        region: where to count; everywhere if None.
+
+    Returns:
+        0-1, 0.5 is chance; NaN if no voxel has it, or every one.
+
+    Raises:
+        ValueError: if shapes differ or the uncertainty is not finite.
+    """
+    if uncertainty.shape != positive.shape:
+        raise ValueError(f"shapes differ: {uncertainty.shape}, {positive.shape}")
+    where = np.ones(positive.shape, bool) if region is None else np.asarray(region, bool)
+    values, has = np.asarray(uncertainty)[where], np.asarray(positive)[where] != 0
+    if not np.isfinite(values).all():
+        raise ValueError("uncertainty must be finite")
+    count = int(np.count_nonzero(has))
+    if count in (0, has.size):
+        return float("nan")
+    ranks = stats.rankdata(values)
+    return float((ranks[has].sum() - count * (count + 1) / 2) / (count * (has.size - count)))
 
 
 def _share(kept: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -8,10 +8,11 @@ from dataclasses import asdict
 from typing import Any
 
 from ...measure.agreement import agreement, coverage, summarize
+from .calibration import pooled
 
 METRICS = (
     "dice", "sensitivity", "specificity", "hd95_mm", "hd_mm", "assd_mm", "volume_ml", "reference_ml", "qu_brats",
-    "qu_brats_dice_auc", "qu_brats_ftp_auc", "qu_brats_ftn_auc", "target_error_share_first_10",
+    "qu_brats_dice_auc", "qu_brats_ftp_auc", "qu_brats_ftn_auc", "target_error_share_first_10", "ece", "error_auroc",
 )  # fmt: skip
 
 
@@ -19,7 +20,7 @@ def summarize_groups(cases: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Group -> target -> mean, SD and 95 % bootstrap interval of each metric, agreement of volumes, coverage of intervals.
 
     Args:
-        cases: what ``metrics.json`` holds per case: group, seconds, error_share_first_10 and targets.
+        cases: what ``metrics.json`` holds per case: group, seconds, peak_memory_mb, targets and those of the first review regions.
     """
     names = list(dict.fromkeys(case["group"] for case in cases))
     return {name: _group([case for case in cases if case["group"] == name]) for name in names}
@@ -31,6 +32,7 @@ def _group(cases: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "cases": len(cases),
         "targets": {target: _target([case["targets"][target] for case in cases if target in case["targets"]]) for target in targets},
         "error_share_first_10": _summary(case["error_share_first_10"] for case in cases),
+        "shown_first_10_ml": _summary(case["shown_first_10_ml"] for case in cases),
         "seconds": _summary(case["seconds"] for case in cases),
         "peak_memory_mb": max(case["peak_memory_mb"] for case in cases),
     }
@@ -46,6 +48,7 @@ def _target(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     return {
         "cases": len(rows),
         **{metric: _summary(row[metric] for row in present) for metric in METRICS},
+        "reliability": pooled([row["reliability"] for row in present]),
         "volume_agreement": _finite(asdict(pairs)),
         "interval": _finite(asdict(held)),
         "without_reference": {

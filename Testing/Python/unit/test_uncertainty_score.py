@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from DeepVolumetryLib.uncertainty.score import qu_brats_score
+from DeepVolumetryLib.uncertainty.score import auroc, qu_brats_score
 
 
 def at_thresholds(prediction, reference, uncertainty, thresholds):
@@ -69,3 +69,26 @@ def test_uncertainty_off_the_scale_is_refused():
     empty = np.zeros((1, 1, 1), bool)
     with pytest.raises(ValueError, match=r"must lie in \[0, 100\]"):
         qu_brats_score(empty, empty, np.full((1, 1, 1), 101.0))
+
+
+def test_auroc_is_the_share_of_pairs_that_are_in_the_right_order():
+    random = np.random.default_rng(3)
+    uncertainty = random.integers(0, 6, (3, 4, 5)).astype(float)  # with ties
+    positive = random.uniform(size=uncertainty.shape) < 0.3
+    has, has_not = uncertainty[positive], uncertainty[~positive]
+    expected = np.mean((has[:, None] > has_not) + 0.5 * (has[:, None] == has_not))
+    assert auroc(uncertainty, positive) == pytest.approx(expected)
+    region = np.zeros(positive.shape, bool)
+    region[:2] = True
+    assert auroc(uncertainty, positive, region) == pytest.approx(auroc(uncertainty[:2], positive[:2]))
+
+
+def test_auroc_of_a_perfect_a_useless_and_an_undefined_map():
+    positive = np.array([[[True, False, False]]])
+    assert auroc(np.array([[[9.0, 1.0, 2.0]]]), positive) == 1
+    assert auroc(np.zeros((1, 1, 3)), positive) == 0.5
+    assert np.isnan(auroc(np.zeros((1, 1, 3)), np.zeros((1, 1, 3), bool)))
+    with pytest.raises(ValueError, match="must be finite"):
+        auroc(np.full((1, 1, 3), np.nan), positive)
+    with pytest.raises(ValueError, match="shapes differ"):
+        auroc(np.zeros((1, 1, 2)), positive)
