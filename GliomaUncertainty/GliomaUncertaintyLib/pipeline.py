@@ -24,7 +24,6 @@ from DeepVolumetryLib.image_io import check_usable
 from DeepVolumetryLib.result import Provenance, Result
 from DeepVolumetryLib.uncertainty.conformal import ConformalTable
 from DeepVolumetryLib.uncertainty.maps import entropy_map
-from DeepVolumetryLib.uncertainty.rank import rank_regions, review_regions
 
 from .alignment import REFERENCES, TITLES, Aligned, aligned
 from .brain import brain_mask
@@ -34,6 +33,7 @@ from .methods import members
 from .networks import build, fused
 from .parameters import Parameters
 from .predict import Prediction, Predictor
+from .review import places
 from .segments import SPECS
 from .stack import Stack
 from .working import brought_back, working_images
@@ -94,9 +94,7 @@ class GliomaPipeline:
             uncertainty[target] = brought_back(entropy_map(values), stack.grid, working, image)
         masks: dict[str, NDArray[np.bool_]] = {target: values > 0.5 for target, values in probability.items()}
         masks |= sub_regions(masks)
-        regions = rank_regions(
-            [region for target in TARGETS for region in review_regions(probability[target], uncertainty[target], image, target)]
-        )
+        regions = places(probability, uncertainty, image, masks)
         volumes = {target: prediction.member_ml[:, channel].tolist() for channel, target in enumerate(TARGETS)}
         conformal = _conformal(self.bundle.inference, together.images)
         measured = measure_glioma(masks, image, parameters, probability, volumes, conformal)
