@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import time
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import typer
 
+from ..errors import InputError
 from ..image import Image
 from ..image_io import write_atomically, write_volume
 from ..modules import MODULES, ModuleEntry, find
@@ -19,10 +20,10 @@ from .segment import run
 
 
 def demo(
-    module: str = typer.Argument("all", metavar="[MODULE|all]", help="renal, or all."),
+    module: str = typer.Argument("all", metavar="[MODULE|all]", help="renal, glioma, or all."),
     out: Path = typer.Option(..., "--out", "-o", help="Folder for the study and its results.", show_default=False),
     seed: int = typer.Option(0, help="Another seed, another patient."),
-    modality: str = typer.Option("", help="CT or MR, where the module has both; CT if left out."),
+    modality: str = typer.Option("", help="renal: CT or MR; CT if left out."),
     bundle: str = typer.Option("", help="Model bundle: a folder, or the name of an installed one."),
     device: str = typer.Option("auto", help="auto, cpu, cuda or mps."),
     quiet: bool = typer.Option(False, "--quiet", "-q", help="No progress, no table."),
@@ -33,7 +34,13 @@ def demo(
     terminal = Terminal(quiet, as_json)
     entries = list(MODULES.values()) if module == "all" else [find(module)]
     chosen = {"modality": modality} if modality else {}
-    documents = [_one(entry, out / entry.key if module == "all" else out, seed, chosen, terminal, bundle, device) for entry in entries]
+    several = [entry for entry in entries if "modality" in signature(entry.submodule("demo").study).parameters]
+    if modality and not several:
+        raise InputError(f"The phantom of {entries[0].title} has no modalities to choose from. Leave --modality out.")
+    documents = [
+        _one(entry, out / entry.key if module == "all" else out, seed, chosen if entry in several else {}, terminal, bundle, device)
+        for entry in entries
+    ]
     terminal.note(f"Done in {time.perf_counter() - began:.0f} s.")
     terminal.report(documents if module == "all" else documents[0])
 
@@ -51,7 +58,7 @@ def _one(entry: ModuleEntry, out: Path, seed: int, chosen: dict[str, str], termi
         (folder / "reference_names.json").write_text(json.dumps(names, indent=2) + "\n", encoding="utf-8")
     inputs = [f"{name}={out / 'study' / name}.nrrd" for name in images]
     report = run(entry, inputs, out, {"seed": seed}, terminal, bundle, device, pictures=True)
-    rows = compare(report["measurements"], reference, names)
+    rows = compare(report["measurements"], source.truth_ml(reference, names))
     document = {
         "schema": 1,
         "module": entry.key,
@@ -71,14 +78,8 @@ def _one(entry: ModuleEntry, out: Path, seed: int, chosen: dict[str, str], termi
     return document
 
 
-def compare(measurements: list[dict[str, Any]], reference: Image, names: dict[int, str]) -> list[dict[str, Any]]:
-    """Measured volumes beside those of the reference, for every segment that both have; `kidney` is the sum of its parts."""
-    counts = np.bincount(reference.voxels.ravel().astype(np.int64), minlength=256)
-    truth: dict[str, float] = {}
-    for value, name in names.items():
-        side, _, part = name.partition("_")
-        for key in (name, f"{side}_kidney", f"total_{part}", "total_kidney"):
-            truth[key] = truth.get(key, 0.0) + float(counts[value]) * reference.voxel_ml
+def compare(measurements: list[dict[str, Any]], truth: dict[str, float]) -> list[dict[str, Any]]:
+    """Measured volumes beside the true ones (mL by segment), for every segment that both have."""
     rows = []
     for m in measurements:
         if m["name"] != "Volume" or m["unit"] != "mL" or m["segment"] not in truth:

@@ -17,7 +17,6 @@ from .console import Terminal, explain, number
 from .evaluation.cases import Case, read_cases
 from .evaluation.compare import compare
 from .evaluation.summary import summarize_groups
-from .evaluation.targets import DEFAULT_LABELS, comparisons
 from .inputs import INPUTS, read
 from .results import write_json, written
 from .segment import MODULE
@@ -29,17 +28,19 @@ if TYPE_CHECKING:
     from ..image import Image
 
 SCHEMA = 1
-METHODS = ("network",)
+SINGLE_METHOD = "network"
+"""What a module is evaluated by that has one method only."""
 
 
 def evaluate(
     module: str = MODULE,
     cases: Path = typer.Option(
-        ..., "--cases", help="CSV: case, volume, reference, and optional labels, group, volume_ml.", show_default=False
+        ..., "--cases", help="CSV: case, a column per input, reference, and optional labels, group, volume_ml.", show_default=False
     ),
     out: Path = typer.Option(..., "--out", "-o", help="Folder for metrics.json.", show_default=False),
     members: int | None = typer.Option(None, help="Predictions from which the uncertainty is computed.", show_default=False),
-    method: str = typer.Option("network", help="What to evaluate."),
+    method: str = typer.Option("", help="glioma: spu, unet, tta, lsu, mcdropout or ensemble.", show_default=False),
+    scheme: str = typer.Option("", help="What the values of the references mean where no column labels says it, e.g. brats2021, msd."),
     seed: int | None = typer.Option(None, help="Same seed, same result.", show_default=False),
     speed: str | None = typer.Option(None, help="fast, standard or thorough.", show_default=False),
     bundle: str = typer.Option("", help="Model bundle: a folder, or the name of an installed one."),
@@ -52,14 +53,17 @@ def evaluate(
     from ..engine.session import Session
 
     entry = find(module)
-    if method not in METHODS:
-        raise InputError(f"{entry.title} has no method “{method}”. Use --method {METHODS[0]}, or leave it out.")
     parameters = {name: value for name, value in {"members": members, "seed": seed, "speed": speed}.items() if value is not None}
-    entry.parameters(parameters)
-    listed = read_cases(cases, [spec.name for spec in INPUTS[entry.key]])
+    if method and method != SINGLE_METHOD:
+        if not hasattr(entry.parameters(), "method"):
+            raise InputError(f"{entry.title} has no method “{method}”; it has one only. Leave --method out.")
+        parameters["method"] = method
+    settings = entry.parameters(parameters)
+    names = entry.submodule("evaluation").names_of(scheme)
+    listed = read_cases(cases, INPUTS[entry.key])
     out.mkdir(parents=True, exist_ok=True)
     terminal = Terminal(quiet, as_json)
-    evaluation = Evaluation(entry, out, parameters, bundle, device, keep, Session(), terminal)
+    evaluation = Evaluation(entry, out, parameters, names, bundle, device, keep, Session(), terminal)
     done: list[dict[str, Any]] = []
     failed: list[dict[str, Any]] = []
     for position, case in enumerate(listed, 1):
@@ -74,7 +78,7 @@ def evaluate(
     document = {
         "schema": SCHEMA,
         "module": entry.key,
-        "method": method,
+        "method": getattr(settings, "method", SINGLE_METHOD),
         "parameters": parameters,
         "model": done[0]["model"] if done else None,
         "device": done[0]["device"] if done else None,
@@ -101,6 +105,7 @@ class Evaluation:
         entry: ModuleEntry,
         out: Path,
         parameters: dict[str, Any],
+        names: dict[int, str],
         bundle: str,
         device: str,
         keep: bool,
@@ -111,6 +116,7 @@ class Evaluation:
 
         self.entry, self.out, self.parameters, self.device, self.keep = entry, out, parameters, device, keep
         self.session, self.terminal = session, terminal
+        self.library, self.names = entry.submodule("evaluation"), names
         self.bundle = open_bundle(entry, bundle).path if bundle else None
 
     def case(self, case: Case, title: str) -> dict[str, Any]:
@@ -130,18 +136,17 @@ class Evaluation:
         return numbers
 
     def _compute(self, case: Case, title: str) -> dict[str, Any]:
-        wanted = comparisons(case.labels)
+        wanted = self.library.comparisons(case.labels or self.names)
         with self.terminal.progress(title) as progress:
             with progress.phase("Reading", share=0.05):
                 files = read(case.inputs, INPUTS[self.entry.key])
                 reference = read_image(case.reference, "reference")
-                first = files[0].image
-                if reference.voxels.ndim != 3 or not reference.same_grid(first, tolerance_mm=0.05):
-                    raise InputError(
-                        f"The reference {_grid(reference)} is not on the grid of {files[0].name} {_grid(first)}. Resample it to the image."
-                    )
-            reference = reference.with_voxels(_labels(reference, case))
-            images = {file.name: file.image for file in files}
+                images = {file.name: file.image for file in files}
+                first = self.library.reference_input(images)
+                if reference.voxels.ndim != 3 or not reference.same_grid(images[first], tolerance_mm=0.05):
+                    grids = f"The reference {_grid(reference)} is not on the grid of {first} {_grid(images[first])}"
+                    raise InputError(f"{grids}. Resample it to the image.")
+            reference = reference.with_voxels(_labels(reference, case.labels, self.names))
             result = self.session.run(self.entry, images, self.parameters, progress, self.bundle, self.device)
         made = result.provenance
         if self.keep:
@@ -150,7 +155,7 @@ class Evaluation:
         return {
             "case": case.name,
             "group": case.group,
-            **compare(result, reference, wanted, case.volumes_ml),
+            **compare(result, reference, wanted, case.volumes_ml, self.library.region(result, images)),
             "seconds": made.seconds.get("total", 0.0),
             "peak_memory_mb": made.peak_memory_mb,
             "warnings": list(result.warnings),
@@ -166,19 +171,20 @@ class Evaluation:
         model = self.bundle or (find_bundle(self.entry) if list_bundles(self.entry) else None)
         files = [*case.inputs.values(), case.reference, *(sorted(model.rglob("*")) if model else [])]
         stamps = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files if file.exists()]
-        given = (case.group, case.labels, sorted(case.volumes_ml.items()), sorted(self.parameters.items()))
+        given = (case.group, case.labels or self.names, sorted(case.volumes_ml.items()), sorted(self.parameters.items()))
         facts = [__version__, self.entry.key, self.device, given, stamps]
         return hashlib.sha256(json.dumps(facts, default=str).encode()).hexdigest()
 
 
-def _labels(reference: Image, case: Case) -> NDArray:
+def _labels(reference: Image, named: dict[int, str] | None, names: dict[int, str]) -> NDArray:
     """Whole numbers, all of them known: a map whose values mean something else would give wrong figures silently."""
     values = np.unique(reference.voxels)
     if not np.isfinite(values).all() or (values != np.rint(values)).any():
         raise InputError("The reference holds fractions. Give a label map, resampled with nearest neighbor.")
-    unknown = [int(value) for value in values if value and int(value) not in DEFAULT_LABELS]
-    if case.labels is None and unknown:
-        raise InputError(f"The reference has the value {unknown[0]}. Add a column labels, like 1=parenchyma;2=tumor;4=sinus.")
+    unknown = [int(value) for value in values if value and int(value) not in names]
+    if named is None and unknown:
+        example = ";".join(f"{value}={name}" for value, name in names.items())
+        raise InputError(f"The reference has the value {unknown[0]}. Add a column labels that names its values, like {example}.")
     return reference.voxels.astype(np.int32, copy=False)
 
 

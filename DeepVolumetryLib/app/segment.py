@@ -6,22 +6,29 @@ import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import typer
 
 from ..errors import InputError
+from ..image_io import write_volume
 from ..modules import ModuleEntry, find
 from ..report.report import Report
 from . import results
 from .console import Terminal, number
-from .inputs import INPUTS, assign, read
+from .inputs import INPUTS, assign, guess_of, read
 
-MODULE = typer.Argument(..., metavar="MODULE", help="renal", show_default=False)
+MODULE = typer.Argument(..., metavar="MODULE", help="renal or glioma", show_default=False)
 
 
 def segment(
     module: str = MODULE,
     inputs: list[str] = typer.Option(
-        ..., "--input", "-i", metavar="[NAME=]PATH", help="NRRD, NIfTI, MHA, DICOM file or folder.", show_default=False
+        ...,
+        "--input",
+        "-i",
+        metavar="[NAME=]PATH",
+        help="NRRD, NIfTI, MHA, DICOM file or folder. NAME is guessed where it is left out: t1, t1ce, t2, flair of glioma.",
+        show_default=False,
     ),
     out: Path = typer.Option(..., "--out", "-o", help="Folder for the results.", show_default=False),
     bundle: str = typer.Option("", help="Model bundle: a folder, or the name of an installed one."),
@@ -29,6 +36,11 @@ def segment(
     members: int | None = typer.Option(None, help="Predictions from which the uncertainty is computed.", show_default=False),
     seed: int | None = typer.Option(None, help="Same seed, same result.", show_default=False),
     speed: str | None = typer.Option(None, help="fast, standard or thorough.", show_default=False),
+    method: str | None = typer.Option(None, help="glioma: spu, unet, tta, lsu, mcdropout or ensemble.", show_default=False),
+    scheme: str | None = typer.Option(
+        None, help="glioma: also labels.nrrd with the values of brats2021, brats2023, brats2024, msd or brats2013.", show_default=False
+    ),
+    prior: Path | None = typer.Option(None, help="glioma: report.json of an earlier study, for the change since.", show_default=False),
     age: float | None = typer.Option(None, help="Years, for eGFR and reference ranges.", show_default=False),
     sex: str | None = typer.Option(None, help="female or male.", show_default=False),
     height: float | None = typer.Option(None, help="cm, for the body surface area.", show_default=False),
@@ -52,7 +64,8 @@ def segment(
 
         require_scene()
     given = {
-        "members": members, "seed": seed, "speed": speed, "age": age, "sex": sex,
+        "members": members, "seed": seed, "speed": speed, "method": method, "scheme": scheme,
+        "prior": None if prior is None else str(prior), "age": age, "sex": sex,
         "height_cm": height, "weight_kg": weight, "creatinine_mg_dl": creatinine,
     }  # fmt: skip
     parameters = {name: value for name, value in given.items() if value is not None}
@@ -88,9 +101,14 @@ def run(
     path = open_bundle(entry, bundle).path if bundle else None
     with terminal.progress() as progress:
         with progress.phase("Reading", share=0.05):
-            files = read(assign(inputs, INPUTS[entry.key]), INPUTS[entry.key])
+            paths, guessed = assign(inputs, INPUTS[entry.key], guess_of(entry))
+            files = read(paths, INPUTS[entry.key])
         read_seconds = progress.seconds["Reading"]
         result = Session().run(entry, {file.name: file.image for file in files}, parameters, progress, path, device)
+    result.warnings[:0] = guessed
+    records = [file.record() for file in files]
+    if parameters.get("prior"):
+        entry.submodule("prior").add_change(result, parameters["prior"], records)
     preprocess = read_seconds + result.provenance.seconds.get("preprocess", 0.0)
     writing = time.perf_counter()
     with results.written(out, result) as folder:
@@ -102,7 +120,11 @@ def run(
             from .scene import write_scene
 
             write_scene(folder / "scene.mrb", result)
-        records = [file.record() for file in files]
+        if parameters.get("scheme"):
+            nothing = np.zeros(result.image.shape, bool)
+            masks = {spec.key: result.segments.get(spec.key, nothing) for spec in result.specs}
+            labels = entry.submodule("labels").label_map(masks, parameters["scheme"])
+            write_volume(folder / "labels.nrrd", result.image.with_voxels(labels))
         now = time.perf_counter()
         result.provenance.seconds.update(preprocess=preprocess, write=now - writing, total=now - began)
         document = Report.from_result(result, records).to_dict()

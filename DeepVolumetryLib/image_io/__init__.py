@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from .check import check_usable
+from .dicom import read_tags
 from .read import read_image
 from .seg_nrrd import write_segmentation
 from .write import sha256_file, write_atomically, write_volume
 
-__all__ = ["check_usable", "read_image", "sha256_file", "write_atomically", "write_segmentation", "write_volume"]
+__all__ = ["check_usable", "read_image", "read_tags", "sha256_file", "write_atomically", "write_segmentation", "write_volume"]

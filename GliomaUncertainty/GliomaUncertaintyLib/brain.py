@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .parameters import Parameters
 
 NETWORK = "brain"
+SHIPPED = Path(__file__).resolve().parent.parent / "Resources" / "Models" / "glioma_brain"
 _USUAL_ML = (800.0, 2000.0)
 _CLOSING_VOXELS = 2
 _BODY_SHARE = 0.08

@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
     from DeepVolumetryLib.image import Image
     from DeepVolumetryLib.phantom.brain_render import BrainStudy
@@ -19,6 +21,13 @@ def reference(seed: int = 0) -> tuple[Image, dict[int, str]]:
     """True labels on the grid of `study` and the names of their values: 1 "necrosis", 2 "edema", 4 "ET"."""
     made = phantom(seed)
     return made.reference, made.names
+
+
+def truth_ml(reference: Image, names: dict[int, str]) -> dict[str, float]:
+    """Segment -> true mL: the parts that are labeled, and the targets that hold them."""
+    counts = np.bincount(reference.voxels.ravel().astype(np.int64), minlength=max(names) + 1)
+    parts = {name: float(counts[value]) * reference.voxel_ml for value, name in names.items()}
+    return {"WT": sum(parts.values()), "TC": parts["necrosis"] + parts["ET"], **parts}
 
 
 @lru_cache(maxsize=2)

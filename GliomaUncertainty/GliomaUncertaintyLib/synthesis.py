@@ -19,6 +19,8 @@ from .training.tumor import Tumor, grow
 
 TUMORS = ("procedural", "none")
 """What ``synthesize_study`` can put into a head, besides a label map with a tumor's shape."""
+REFERENCE_LABELS = "1=necrosis;2=edema;4=ET"
+"""What the values of a synthesized reference mean."""
 _FULL_SCALE = 1000.0
 
 

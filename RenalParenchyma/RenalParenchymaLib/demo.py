@@ -5,6 +5,8 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from DeepVolumetryLib.errors import InputError
 
 if TYPE_CHECKING:
@@ -26,6 +28,17 @@ def reference(seed: int = 0, modality: str = "CT") -> tuple[Image, dict[int, str
     """True labels on the grid of `study` and the names of their values, e.g. 12 -> "right_tumor"."""
     made = phantom(seed, modality)
     return made.reference, made.names
+
+
+def truth_ml(reference: Image, names: dict[int, str]) -> dict[str, float]:
+    """Segment -> true mL: each part of each side, the sums of both sides, and the kidneys as the sum of their parts."""
+    counts = np.bincount(reference.voxels.ravel().astype(np.int64), minlength=max(names) + 1)
+    truth: dict[str, float] = {}
+    for value, name in names.items():
+        side, _, part = name.partition("_")
+        for key in (name, f"{side}_kidney", f"total_{part}", "total_kidney"):
+            truth[key] = truth.get(key, 0.0) + float(counts[value]) * reference.voxel_ml
+    return truth
 
 
 @lru_cache(maxsize=2)

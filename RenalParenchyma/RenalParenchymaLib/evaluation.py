@@ -8,17 +8,19 @@ is compared with like.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping
+from typing import TYPE_CHECKING
 
-import numpy as np
-from numpy.typing import NDArray
+from DeepVolumetryLib.errors import InputError
+from DeepVolumetryLib.measure.comparison import Comparison
 
-from ...errors import InputError
+if TYPE_CHECKING:
+    from DeepVolumetryLib.image import Image
+    from DeepVolumetryLib.result import Result
 
 SIDES = ("left", "right")
 PARTS = ("parenchyma", "tumor", "cyst")
-DEFAULT_LABELS = {1: "parenchyma", 2: "tumor", 3: "cyst"}
+_LABELS = {1: "parenchyma", 2: "tumor", 3: "cyst"}
 _ALIASES = {
     "cortex": "parenchyma",
     "medulla": "parenchyma",
@@ -29,44 +31,30 @@ _ALIASES = {
 }
 
 
-@dataclass(frozen=True)
-class Comparison:
-    """One thing to compare.
-
-    Attributes:
-        name: "kidney", "left_tumor", ... ; without a side both sides count.
-        target: probability and uncertainty map that it belongs to.
-        values: labels of the reference that make it up.
-        segments: segment keys of a result that make it up.
-        measured: True if the result states the volume of exactly this, with an interval.
-    """
-
-    name: str
-    target: str
-    values: tuple[int, ...]
-    segments: tuple[str, ...]
-    measured: bool = True
-
-    def reference(self, labels: NDArray) -> NDArray[np.bool_]:
-        """Its mask in the reference."""
-        return np.isin(labels, self.values)
-
-    def found(self, segments: dict[str, NDArray], shape: tuple[int, ...]) -> NDArray[np.bool_]:
-        """Its mask in a result; what a result does not have is empty."""
-        mask = np.zeros(shape, bool)
-        for key in self.segments:
-            if key in segments:
-                mask |= segments[key]
-        return mask
+def names_of(scheme: str = "") -> dict[int, str]:
+    """What the values of a reference mean if nothing else is said: KiTS's names. There are no other schemes."""
+    del scheme
+    return dict(_LABELS)
 
 
-def comparisons(labels: dict[int, str] | None) -> list[Comparison]:
-    """What can be compared with a reference whose values have these names; KiTS's names if None.
+def reference_input(given: Collection[str]) -> str:
+    """The input on whose grid a reference must be."""
+    del given
+    return "volume"
+
+
+def region(result: Result, images: Mapping[str, Image]) -> None:
+    """Where the uncertainty score counts: nowhere in particular, so around what either mask has."""
+    del result, images
+
+
+def comparisons(labels: dict[int, str]) -> list[Comparison]:
+    """What can be compared with a reference whose values have these names.
 
     Raises:
         InputError: if a name is not known.
     """
-    names = {value: _canonical(name) for value, name in (labels or DEFAULT_LABELS).items()}
+    names = {value: _canonical(name) for value, name in labels.items()}
     wanted = _for_side(names, "")
     if any(name.startswith(tuple(f"{side}_" for side in SIDES)) for name in names.values()):
         for side in SIDES:
@@ -87,15 +75,24 @@ def _for_side(names: dict[int, str], side: str) -> list[Comparison]:
         parts["parenchyma"] = parts.pop("kidney")
     wanted = []
     everything = tuple(value for values in parts.values() for value in values)
+    # Maps are of both sides together. A wrong outline of the organ is wrong in its parts too, which are what the review list has.
+    whole, has_parts = not side, any(part in parts for part in PARTS)
     if "kidney" in parts or "sinus" in parts:
-        wanted.append(Comparison(f"{prefix}kidney", "kidney", everything, tuple(f"{s}_kidney" for s in sides)))
+        keys = tuple(f"{s}_kidney" for s in sides)
+        wanted.append(Comparison(f"{prefix}kidney", "kidney", everything, keys, _stated(side, "kidney"), whole, whole and not has_parts))
     elif lesions and "parenchyma" in parts:
         keys = tuple(f"{s}_{part}" for s in sides for part in PARTS)
-        wanted.append(Comparison(f"{prefix}kidney", "kidney", everything, keys, measured=False))
+        wanted.append(Comparison(f"{prefix}kidney", "kidney", everything, keys, (), whole, False))
     for part in PARTS:
         if part in parts:
-            wanted.append(Comparison(f"{prefix}{part}", part, parts[part], tuple(f"{s}_{part}" for s in sides)))
+            keys = tuple(f"{s}_{part}" for s in sides)
+            wanted.append(Comparison(f"{prefix}{part}", part, parts[part], keys, _stated(side, part), whole, whole))
     return wanted
+
+
+def _stated(side: str, part: str) -> tuple[tuple[str, ...], ...]:
+    """One side, or the sum of both; where the result has no sum, both with their ends added (the cautious reading)."""
+    return ((f"{side}_{part}",),) if side else ((f"total_{part}",), tuple(f"{s}_{part}" for s in SIDES))
 
 
 def _canonical(name: str) -> str:

@@ -22,6 +22,8 @@ _EXTENT_MM = (252.0, 252.0, 372.0)  # S, A, R
 _ORIGIN_RAS = (-186.0, -126.0, -126.0)
 _MR_FULL_SCALE = 800.0
 MODALITIES = ("CT", "T2", "T1", "random")
+REFERENCE_LABELS = "1=parenchyma;2=tumor;3=cyst;4=sinus"
+"""What the values of a synthesized reference mean."""
 
 
 def synthesize_study(

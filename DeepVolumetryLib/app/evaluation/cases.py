@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from ...engine.pipeline import InputSpec, lacking
 from ...errors import InputError
 
 KNOWN = ("case", "reference", "labels", "group", "volume_ml")
@@ -33,8 +34,11 @@ class Case:
     volumes_ml: dict[str, float]
 
 
-def read_cases(path: Path, input_names: Sequence[str]) -> list[Case]:
+def read_cases(path: Path, specs: Sequence[InputSpec]) -> list[Case]:
     """Rows of the file; relative paths count from its folder.
+
+    Args:
+        specs: inputs of the module; each may have a column.
 
     Raises:
         InputError: naming the row and the column that is wrong.
@@ -49,16 +53,17 @@ def read_cases(path: Path, input_names: Sequence[str]) -> list[Case]:
         raise InputError(f"The list of cases {path} was not found. Check the path.") from None
     except (OSError, UnicodeDecodeError, csv.Error) as error:
         raise InputError(f"The list of cases {path} cannot be read as CSV. Save it as CSV in UTF-8.") from error
-    missing = [column for column in ("case", "reference") if column not in columns]
-    if missing or not any(name in columns for name in input_names):
-        lacking = missing[0] if missing else input_names[0]
-        raise InputError(f"{path.name} has no column “{lacking}”; it needs case, reference and {' or '.join(input_names)}.")
+    input_names = [spec.name for spec in specs]
+    needed = lacking(specs, ())
+    missing = [column for column in ("case", "reference") if column not in columns] or lacking(specs, columns)
+    if missing:
+        raise InputError(f"{path.name} has no column “{missing[0]}”; it needs case, reference and {' or '.join(needed)}.")
     unknown = [column for column in columns if column not in (*KNOWN, *input_names)]
     if unknown:
         raise InputError(f"{path.name} has a column “{unknown[0]}” that is not known; use {', '.join((*KNOWN, *input_names))}.")
     if not rows:
         raise InputError(f"{path.name} lists no cases. Add a row per case.")
-    cases = [_case(row, number, path, input_names) for number, row in enumerate(rows, 2)]
+    cases = [_case(row, number, path, specs) for number, row in enumerate(rows, 2)]
     names = [case.name for case in cases]
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
@@ -66,13 +71,14 @@ def read_cases(path: Path, input_names: Sequence[str]) -> list[Case]:
     return cases
 
 
-def _case(row: dict[str, str], number: int, path: Path, input_names: Sequence[str]) -> Case:
+def _case(row: dict[str, str], number: int, path: Path, specs: Sequence[InputSpec]) -> Case:
     where = f"{path.name}, line {number}"
     if not row["case"] or Path(row["case"]).name != row["case"]:
         raise InputError(f"{where}: “{row['case']}” cannot be the name of a case. Use letters, digits, dashes and dots.")
-    inputs = {name: _beside(path, row[name]) for name in input_names if row.get(name)}
-    if not row["reference"] or not inputs:
-        raise InputError(f"{where}: the {'reference' if inputs else input_names[0]} is missing. Fill it in, or delete the row.")
+    inputs = {spec.name: _beside(path, row[spec.name]) for spec in specs if row.get(spec.name)}
+    missing = lacking(specs, inputs) or (() if row["reference"] else ("reference",))
+    if missing:
+        raise InputError(f"{where}: the {' or '.join(missing)} is missing. Fill it in, or delete the row.")
     labels = parse_labels(row["labels"], where) if row.get("labels") else None
     return Case(
         row["case"], inputs, _beside(path, row["reference"]), labels, row.get("group") or "all", _volumes(row.get("volume_ml", ""), where)

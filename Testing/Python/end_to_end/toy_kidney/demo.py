@@ -4,6 +4,9 @@ import numpy as np
 from scipy import ndimage
 
 from DeepVolumetryLib.image import Image
+from RenalParenchymaLib.demo import truth_ml
+
+__all__ = ["reference", "study", "truth_ml"]
 
 SPACING = (4.0, 4.0, 5.0)
 CENTERS = {"left": (-50.0, 0.0, 5.0), "right": (50.0, 0.0, -5.0)}
