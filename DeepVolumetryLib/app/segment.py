@@ -59,6 +59,8 @@ def segment(
     for asked, option in ((pdf, "--pdf"), (dicom, "--dicom")):
         if asked:
             raise InputError(f"{option} comes with a later version. Leave it out for now; report.json holds every number.")
+    if prior is not None and not prior.exists():
+        raise InputError(f"The prior report {prior} was not found. Check the path.")
     if scene:
         from .scene import require_scene
 
@@ -103,10 +105,12 @@ def run(
         with progress.phase("Reading", share=0.05):
             paths, guessed = assign(inputs, INPUTS[entry.key], guess_of(entry))
             files = read(paths, INPUTS[entry.key])
+            records = [file.record() for file in files]
+            if parameters.get("prior"):
+                entry.submodule("prior").check(parameters["prior"], records)
         read_seconds = progress.seconds["Reading"]
         result = Session().run(entry, {file.name: file.image for file in files}, parameters, progress, path, device)
     result.warnings[:0] = guessed
-    records = [file.record() for file in files]
     if parameters.get("prior"):
         entry.submodule("prior").add_change(result, parameters["prior"], records)
     preprocess = read_seconds + result.provenance.seconds.get("preprocess", 0.0)
