@@ -26,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import ResourceError
+from ..zeros import lazy_zeros
 
 _ALIGNMENT = 64
 _PREFIX = "dvol"
@@ -116,7 +117,7 @@ def _whole(part: NDArray[Any], whole: list[Any] | None) -> NDArray[Any]:
     if whole is None:
         return part
     shape, box = whole
-    array = np.zeros(shape, part.dtype)
+    array = lazy_zeros(tuple(shape), part.dtype)
     array[tuple(slice(*ends) for ends in box)] = part
     return array
 
