@@ -59,16 +59,17 @@ class Located:
         return float(np.interp(k, np.arange(len(self.spine_r_mm)), self.spine_r_mm))
 
 
+@dataclass(frozen=True)
 class Localizer:
     """Finds candidates for kidneys.
 
-    Args:
+    Attributes:
         network: trained, in evaluation mode, on the device.
         device: where it runs.
     """
 
-    def __init__(self, network: Module, device: Device) -> None:
-        self.network, self.device = network, device
+    network: Module
+    device: Device
 
     def find(self, image: Image) -> Located:
         """Kidneys of a scan; the scan may show any part of the body, from any direction."""
