@@ -10,15 +10,20 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from DeepVolumetryLib.image import Image
+from DeepVolumetryLib.measure.volumes import bounding_box
+from DeepVolumetryLib.zeros import lazy_zeros
 
 from .grids import carry, corners_ras, index_box
-from .labels import BACKGROUND, CYST, PARENCHYMA, SINUS, TUMOR
+from .labels import BACKGROUND, CYST, PARENCHYMA, SINUS, TUMOR, most_likely
 from .refiner import Refined
 from .segments import TARGETS, key
 
-_CHANNELS = {"parenchyma": PARENCHYMA, "tumor": TUMOR, "cyst": CYST}
+_TISSUES = {"parenchyma": PARENCHYMA, "tumor": TUMOR, "cyst": CYST}
 _THINKABLE = 1e-4
+_SLAB = 16
 _PIECE_ML = {"tumor": 0.15, "cyst": 0.1}
+
+Box = tuple[NDArray[np.int64], NDArray[np.int64]]
 
 
 @dataclass(frozen=True)
@@ -33,7 +38,16 @@ class Assembled:
 
     masks: dict[str, NDArray[np.bool_]]
     probability: dict[str, NDArray[np.float32]]
-    boxes: dict[str, tuple[NDArray[np.int64], NDArray[np.int64]]]
+    boxes: dict[str, Box]
+
+    def places(self) -> list[Box]:
+        """Boxes that do not meet and, together, hold everything: one for each side, or one for both."""
+        if len(self.boxes) < 2:
+            return list(self.boxes.values())
+        (low, high), (other_low, other_high) = self.boxes.values()
+        if (low <= other_high).all() and (other_low <= high).all():
+            return [(np.minimum(low, other_low), np.maximum(high, other_high))]
+        return list(self.boxes.values())
 
     def segments(self) -> dict[str, NDArray[np.bool_]]:
         """The masks that are not empty; only their boxes are looked at."""
@@ -42,51 +56,55 @@ class Assembled:
 
 
 def assemble(image: Image, refined: dict[str, Refined]) -> Assembled:
-    """Carry each kidney to the scan's grid and let the classes compete there.
-
-    Untouched parts of the large arrays are never written to, so they take no memory.
-    """
-    masks = {key(side, target): np.zeros(image.shape, bool) for side in refined for target in TARGETS}
-    probability = {target: np.zeros(image.shape, np.float32) for target in TARGETS}
+    """Carry each kidney to the scan's grid and let the classes compete there."""
+    masks = {key(side, target): lazy_zeros(image.shape, bool) for side in refined for target in TARGETS}
+    probability = {target: lazy_zeros(image.shape, np.float32) for target in TARGETS}
     boxes = {}
     for side, kidney in refined.items():
-        grid, probability_there = _trimmed(kidney)
+        grid, tissues = _trimmed(kidney)
         low, high = index_box(image, corners_ras(grid), margin=1)
         boxes[side] = low, high
-        inside = tuple(map(slice, low, high))
-        carried = carry(probability_there, grid, image.cropped(low, high), (1.0, 0.0, 0.0, 0.0, 0.0)).clamp_(0, 1)
-        labels = _cleaned(carried.argmax(0).to(torch.uint8).numpy(), image.voxel_ml)
-        classes = carried.numpy()
-        organ = labels != BACKGROUND
-        for other in refined:  # boxes may overlap; a voxel belongs to one kidney
-            if other != side:
-                organ &= ~masks[key(other, "kidney")][inside]
-        masks[key(side, "kidney")][inside] = organ
-        probability["kidney"][inside] = np.maximum(probability["kidney"][inside], 1 - classes[BACKGROUND])
-        for target, channel in _CHANNELS.items():
-            masks[key(side, target)][inside] = (labels == channel) & organ
-            probability[target][inside] = np.maximum(probability[target][inside], classes[channel])
+        labels = np.empty(high - low, np.uint8)
+        for k in range(low[0], high[0], _SLAB):  # slab by slab stays in the cache
+            slab_low, slab_high = (k, *low[1:]), (min(k + _SLAB, high[0]), *high[1:])
+            carried = carry(tissues, grid, image.cropped(slab_low, slab_high)).clamp_(max=1).numpy()
+            organ = np.minimum(carried.sum(axis=0), 1)
+            labels[k - low[0] : k - low[0] + _SLAB] = most_likely(np.stack([1 - organ, *carried]))
+            inside = tuple(map(slice, slab_low, slab_high))
+            for target, found in (("kidney", organ), *((target, carried[tissue - 1]) for target, tissue in _TISSUES.items())):
+                np.maximum(probability[target][inside], found, out=probability[target][inside])
+        filled = bounding_box(labels)
+        if filled is not None:
+            inside = tuple(slice(axis.start + start, axis.stop + start) for axis, start in zip(filled, low, strict=True))
+            _draw(masks, side, _cleaned(labels[filled], image.voxel_ml), inside)
     return Assembled(masks, probability, boxes)
 
 
+def _draw(masks: dict[str, NDArray[np.bool_]], side: str, labels: NDArray[np.uint8], inside: tuple[slice, ...]) -> None:
+    """Enter a kidney's labels into the masks of its side; boxes may overlap, but a voxel belongs to one kidney."""
+    free = labels != BACKGROUND
+    for name in [name for name in masks if name.endswith("_kidney") and name != key(side, "kidney")]:
+        free &= ~masks[name][inside]
+    masks[key(side, "kidney")][inside] = free
+    for target, tissue in _TISSUES.items():
+        part = labels == tissue
+        if part.any():
+            masks[key(side, target)][inside] = part & free
+
+
 def _trimmed(kidney: Refined) -> tuple[Image, torch.Tensor]:
-    """The part of a refined kidney's box where anything but background is thinkable, and a voxel around it."""
-    thinkable = (kidney.probability[BACKGROUND] < 1 - _THINKABLE).numpy()
-    if not thinkable.any():
-        return kidney.grid, kidney.probability
-    low, high = [], []
-    for axis in range(3):
-        at = np.flatnonzero(thinkable.any(axis=tuple(other for other in range(3) if other != axis)))
-        low.append(max(0, int(at[0]) - 1))
-        high.append(min(thinkable.shape[axis], int(at[-1]) + 2))
-    box = tuple(map(slice, low, high))
-    return kidney.grid.cropped(low, high), kidney.probability[(slice(None), *box)]
+    """The part of a refined kidney's box where anything but background is thinkable and a voxel around it; its tissues, (4, k, j, i)."""
+    thinkable = bounding_box((kidney.probability[BACKGROUND] < 1 - _THINKABLE).numpy(), margin=1)
+    if thinkable is None:
+        return kidney.grid, kidney.probability[1:]
+    grid = kidney.grid.cropped([axis.start for axis in thinkable], [axis.stop for axis in thinkable])
+    return grid, kidney.probability[(slice(1, None), *thinkable)]
 
 
 def _cleaned(labels: NDArray[np.uint8], voxel_ml: float) -> NDArray[np.uint8]:
     """Specks of lesion become parenchyma; holes enclosed by the organ become sinus. The open sinus is never filled."""
     for target, least in _PIECE_ML.items():
-        pieces, count = ndimage.label(labels == _CHANNELS[target])
+        pieces, count = ndimage.label(labels == _TISSUES[target])
         if count:
             small = np.bincount(pieces.ravel()) * voxel_ml < least
             small[0] = False

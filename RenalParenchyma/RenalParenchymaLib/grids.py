@@ -68,20 +68,42 @@ def index_box(image: Image, points_ras: NDArray, margin: int = 0) -> tuple[NDArr
     return low, high
 
 
-def carry(channels: torch.Tensor, grid: Image, target: Image, outside: Sequence[float]) -> torch.Tensor:
+def carry(channels: torch.Tensor, grid: Image, target: Image) -> torch.Tensor:
     """Channels (C, k, j, i) on ``grid``, linearly interpolated at the voxels of ``target``; (C, K, J, I).
 
-    ``outside``: value of each channel beyond the grid.
+    Beyond the centers of its outer voxels the grid fades to zero within one voxel.
     """
     index_map = grid.ras_to_ijk @ target.ijk_to_ras
-    sizes = np.array(grid.size, float)
+    across = np.abs(index_map[:3, :3] - np.diag(index_map.diagonal()[:3]))
+    parallel = bool((across @ target.size < _PARALLEL).all())
+    return (_along_axes if parallel else _anywhere)(channels, index_map, target.size)
+
+
+_PARALLEL = 1e-3  # voxels, over the whole target
+
+
+def _along_axes(channels: torch.Tensor, index_map: NDArray, size: tuple[int, int, int]) -> torch.Tensor:
+    """Axis by axis, where the axes of both grids are parallel: a third of the time of ``_anywhere``."""
+    matrices = []
+    for axis, count in enumerate(size):
+        position = index_map[axis, axis] * np.arange(count) + index_map[axis, 3]
+        weights = np.maximum(0, 1 - np.abs(position[:, None] - np.arange(channels.shape[3 - axis])))
+        used = np.flatnonzero(weights.any(axis=0))
+        first, last = (int(used[0]), int(used[-1]) + 1) if used.size else (0, 1)
+        channels = channels.narrow(3 - axis, first, last - first)
+        matrices.append(torch.from_numpy(weights[:, first:last].astype(np.float32)))
+    channels = matrices[1] @ (channels @ matrices[0].T)
+    return (matrices[2] @ channels.flatten(2)).unflatten(2, channels.shape[2:])
+
+
+def _anywhere(channels: torch.Tensor, index_map: NDArray, size: tuple[int, int, int]) -> torch.Tensor:
+    """At the places that the map of (i, j, k) gives."""
+    sizes = np.array(channels.shape[:0:-1], float)
     # grid_sample counts from -1 to 1 over the outer faces of the voxels and takes x (I) first.
     scale = np.diag((*(2 / sizes), 1.0))
     scale[:3, 3] = 1 / sizes - 1
     there = scale @ index_map
-    i, j, k = (torch.arange(n, dtype=torch.float32) for n in target.size)
+    i, j, k = (torch.arange(n, dtype=torch.float32) for n in size)
     rows = [row[0] * i + (row[1] * j)[:, None] + ((row[2] * k) + row[3])[:, None, None] for row in there[:3].tolist()]
     points = torch.stack(rows, dim=-1)[None]
-    base = torch.tensor(outside, dtype=torch.float32)[:, None, None, None]
-    found = functional.grid_sample((channels - base)[None], points, mode="bilinear", padding_mode="zeros", align_corners=False)[0]
-    return found + base
+    return functional.grid_sample(channels[None], points, mode="bilinear", padding_mode="zeros", align_corners=False)[0]

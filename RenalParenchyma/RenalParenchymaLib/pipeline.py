@@ -8,8 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from DeepVolumetryLib import __version__
 from DeepVolumetryLib.bundle import Bundle
 from DeepVolumetryLib.engine.device import Device, choose_device
@@ -20,14 +18,12 @@ from DeepVolumetryLib.image import Image
 from DeepVolumetryLib.image_io import check_usable
 from DeepVolumetryLib.result import Provenance, Result
 from DeepVolumetryLib.uncertainty.conformal import ConformalTable
-from DeepVolumetryLib.uncertainty.maps import entropy_map
-from DeepVolumetryLib.uncertainty.rank import rank_regions, review_regions
 
 from .assemble import Assembled, assemble
+from .findings import measure, places_to_review, uncertainty_maps
 from .intensity import likely_modality
 from .laterality import Chosen, assign_sides
 from .localizer import Localizer, Located
-from .measurements import measure_kidneys
 from .networks import build
 from .parameters import Parameters
 from .refiner import Refined, Refiner, members
@@ -38,7 +34,6 @@ if TYPE_CHECKING:
     from torch.nn import Module
 
 BUNDLE = "renal_kidney_parenchyma"
-_REVIEWED = ("parenchyma", "tumor", "cyst")
 _MEMBERS = {"fast": 1, "standard": None, "thorough": 8}
 
 
@@ -98,18 +93,11 @@ class RenalPipeline:
         return refined
 
     def _result(self, image: Image, chosen: Chosen, refined: dict[str, Refined], assembled: Assembled, parameters: Parameters) -> Result:
-        uncertainty = {target: np.zeros(image.shape, np.float32) for target in TARGETS}
-        for low, high in assembled.boxes.values():
-            inside = tuple(map(slice, low, high))
-            for target in TARGETS:
-                uncertainty[target][inside] = entropy_map(assembled.probability[target][inside])
-        regions = rank_regions(
-            [region for target in _REVIEWED for region in review_regions(assembled.probability[target], uncertainty[target], image, target)]
-        )
         volumes = {
             key(side, target): kidney.member_ml[:, n].tolist() for side, kidney in refined.items() for n, target in enumerate(TARGETS)
         }
-        measured = measure_kidneys(assembled.masks, image, parameters, assembled.probability, volumes, self.conformal)
+        measured = measure(assembled, image, parameters, volumes, self.conformal)
+        uncertainty = uncertainty_maps(assembled, image)
         provenance = Provenance(
             module="renal",
             version=__version__,
@@ -128,7 +116,7 @@ class RenalPipeline:
             assembled.probability,
             uncertainty,
             measured.measurements,
-            regions,
+            places_to_review(assembled, uncertainty, image),
             provenance,
             [*chosen.warnings, *measured.warnings],
             {"notes": measured.notes, "member_volumes_ml": volumes, "conformal": self.conformal.to_dict()},

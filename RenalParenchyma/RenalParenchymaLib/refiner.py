@@ -18,7 +18,7 @@ from DeepVolumetryLib.image import Image
 
 from .grids import box_grid, sample
 from .intensity import normalized
-from .labels import BACKGROUND, CYST, PARENCHYMA, SINUS, TUMOR
+from .labels import BACKGROUND, CYST, PARENCHYMA, SINUS, TUMOR, most_likely
 from .networks import REFINER_MM, STRIDE
 
 if TYPE_CHECKING:
@@ -79,16 +79,17 @@ class Refined:
     warnings: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True)
 class Refiner:
     """Labels what a kidney is made of.
 
-    Args:
+    Attributes:
         network: trained, in evaluation mode, on the device.
         device: where it runs.
     """
 
-    def __init__(self, network: Module, device: Device) -> None:
-        self.network, self.device = network, device
+    network: Module
+    device: Device
 
     def segment(
         self,
@@ -150,14 +151,14 @@ def _kept(probability: torch.Tensor, own: torch.Tensor) -> torch.Tensor:
 
 
 def _volumes(probability: torch.Tensor, voxel_ml: float) -> list[float]:
-    counts = torch.bincount(probability.argmax(0).reshape(-1), minlength=_CLASSES).double()
+    counts = np.bincount(most_likely(probability.numpy()).ravel(), minlength=_CLASSES)
     organ = counts[[PARENCHYMA, TUMOR, CYST, SINUS]].sum()
     return [float(n) * voxel_ml for n in (organ, counts[PARENCHYMA], counts[TUMOR], counts[CYST])]
 
 
 def _connected(probability: torch.Tensor) -> torch.Tensor:
     """Turn pieces that do not hang together with the kidney into background; faint glows around it stay, as uncertainty."""
-    labels, count = ndimage.label((probability.argmax(0) > 0).numpy())
+    labels, count = ndimage.label(most_likely(probability.numpy()) != BACKGROUND)
     if count < 2:
         return probability
     sizes = np.bincount(labels.ravel())

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
 from DeepVolumetryLib.image import Image
-from RenalParenchymaLib.grids import box_grid, carry, corners_ras, index_box, sample
+from RenalParenchymaLib.grids import _anywhere, box_grid, carry, corners_ras, index_box, sample
 
 ROTATED = Rotation.from_euler("xyz", (20, -35, 50), degrees=True).as_matrix()
 SHEARED = np.array([[1.0, 0.25, 0.0], [0.0, 1.0, -0.2], [0.1, 0.0, 1.0]])
@@ -53,7 +53,7 @@ def test_carrying_back_keeps_a_linear_function_of_the_patient_coordinates(direct
     grid = box_grid(np.array([-100.0, -100, -120]), np.array([100.0, 100, 120]), 6.0)
     scan = scan_of(direction)
     channels = torch.from_numpy(np.stack([linear(grid), -linear(grid)]))
-    there = carry(channels, grid, scan, (0.0, 0.0)).numpy()
+    there = carry(channels, grid, scan).numpy()
     np.testing.assert_allclose(there, np.stack([scan.voxels, -scan.voxels]), atol=0.02)
 
 
@@ -65,12 +65,24 @@ def test_what_lies_beyond_the_scan_is_not_covered(direction):
     assert covered.sum() * grid.voxel_ml == pytest.approx(scan.voxels.size * scan.voxel_ml, rel=0.04)
 
 
-def test_beyond_the_working_grid_each_channel_takes_its_own_value():
+def test_beyond_the_working_grid_there_is_nothing():
     grid = box_grid(np.full(3, -5.0), np.full(3, 5.0), 2.0)
-    far = Image.from_spacing(np.zeros((2, 3, 4), np.float32), (1, 1, 1), (90, 90, 90))
-    there = carry(torch.full((2, *grid.shape), 0.5), grid, far, (1.0, 0.0))
-    assert there[0].unique().tolist() == [1.0]
-    assert there[1].unique().tolist() == [0.0]
+    for direction in (np.eye(3), ROTATED):
+        far = Image.from_spacing(np.zeros((2, 3, 4), np.float32), (1, 1, 1), (90, 90, 90), direction)
+        assert not carry(torch.full((2, *grid.shape), 0.5), grid, far).any()
+
+
+@pytest.mark.parametrize("direction", [np.eye(3), np.diag([-1.0, -1.0, 1.0])], ids=["RAS", "LPS"])
+def test_carrying_along_the_axes_gives_what_carrying_anywhere_gives(direction):
+    rng = np.random.default_rng(5)
+    grid = box_grid(np.full(3, -20.0), np.array([20.0, 24, 17]), 1.75)
+    channels = torch.from_numpy(rng.random((4, *grid.shape), np.float32))
+    scan = scan_of(direction, (0.8, 0.7, 1.1))
+    index_map = grid.ras_to_ijk @ scan.ijk_to_ras
+    anywhere = _anywhere(channels, index_map, scan.size)
+    torch.testing.assert_close(carry(channels, grid, scan), anywhere, atol=2e-5, rtol=0)
+    slab = scan.cropped((9, 0, 0), (13, *scan.shape[1:]))
+    torch.testing.assert_close(carry(channels, grid, slab), anywhere[:, 9:13], atol=2e-5, rtol=0)
 
 
 @settings(max_examples=15, deadline=None)
