@@ -149,13 +149,9 @@ class GliomaUncertaintyWidget(VolumetryWidget):
     def makeLogic(self):
         return GliomaUncertaintyLogic()
 
-    def setup(self):
-        super().setup()
-        self.ui.methodComboBox.connect("currentIndexChanged(int)", self._showWhatTheMethodUses)
-        self._showWhatTheMethodUses()
-
-    def _showWhatTheMethodUses(self, *_changed):
-        method = self._parameterNode.method if self._parameterNode else Method.SPU
+    def showParameters(self, parameterNode):
+        """Only what the chosen method uses can be set."""
+        method = parameterNode.method
         ui, isMagnified = self.ui, method in (Method.SPU, Method.LSU)
         for widgets, isUsed in (
             ((ui.membersLabel, ui.membersSpinBox), method is not Method.UNET),
@@ -252,6 +248,7 @@ class GliomaUncertaintyLogic(SegmentationLogic):
 
     def fittingMasks(self, changed):
         import numpy as np
+
         from GliomaUncertaintyLib.nesting import KEYS, nested_after_edit
 
         nothing = np.zeros(self.result.image.shape, bool)
@@ -284,6 +281,7 @@ class GliomaUncertaintyLogic(SegmentationLogic):
 
     def labelMap(self):
         import numpy as np
+
         from GliomaUncertaintyLib.labels import TARGETS, label_map
 
         scheme = self.getParameterNode().scheme.value

@@ -63,10 +63,10 @@ def input_candidates() -> list[Any]:
 
 
 def study_of(node: Any) -> int:
-    """Subject hierarchy item that holds a node: its study, or the scene; 0 if it has none."""
+    """Subject hierarchy item that holds a node: its study, or the scene."""
     hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
     item = hierarchy.GetItemByDataNode(node)
-    return hierarchy.GetItemParent(item) if item else 0
+    return hierarchy.GetItemParent(item) if item else hierarchy.GetSceneItemID()
 
 
 def place_beside(node: Any, input_node: Any) -> None:

@@ -16,11 +16,11 @@ SIDES = {"left": "left", "right": "right", "total": "total", "both": "total"}
 NO_BREAK_SPACE, WORD_JOINER = "\u00a0", "\u2060"
 UNITS = {
     "1": "",
+    "kg/m2": "kg/m²",
+    "m2": "m²",
     "mL/m2": "mL/m²",
     "mL/min/{1.73_m2}": "mL/min/1.73 m²",
     "mL/{1.73_m2}": "mL/1.73 m²",
-    "kg/m2": "kg/m²",
-    "m2": "m²",
     "mm2": "mm²",
 }
 

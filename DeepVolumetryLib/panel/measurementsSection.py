@@ -91,6 +91,7 @@ class MeasurementsSection:
         sides = measurementTable.columns(rows)
         names = {"left": _("Left"), "right": _("Right"), "total": _("Total") if len(sides) > 1 else _("Value")}
         table.clearSpans()
+        table.clearContents()
         table.setColumnCount(len(sides) + 1)
         table.setHorizontalHeaderLabels(["", *(names[side] for side in sides)])
         lines = []

@@ -55,6 +55,9 @@ class VolumetryWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """The module's `SegmentationLogic`."""
         raise NotImplementedError
 
+    def showParameters(self, parameterNode) -> None:
+        """For a module: bring controls up to date that depend on parameters set in others."""
+
     # ---- life of the panel
 
     def setup(self) -> None:
@@ -225,6 +228,7 @@ class VolumetryWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def _onParametersChanged(self, caller, event) -> None:
         """Facts about the patient may be given after the run: verdicts and indexed values follow."""
+        self.showParameters(self._parameterNode)
         parameters = self.logic.parameters(self._parameterNode)
         if parameters == self._shownParameters:
             return
@@ -290,6 +294,7 @@ class VolumetryWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._parameterNode = self.logic.getParameterNode()
         self._guiTag = self._parameterNode.connectGui(self.ui)
         self._shownParameters = self.logic.parameters(self._parameterNode)
+        self.showParameters(self._parameterNode)
         self.addObserver(self._parameterNode.parameterNode, vtk.vtkCommand.ModifiedEvent, self._onParametersChanged)
         self.inputsSection.preselect()
         self._refreshReady()

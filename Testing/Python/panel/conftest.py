@@ -87,6 +87,20 @@ def load_module(a_scene, dialogs, packages):
         module.unload()
 
 
+@pytest.fixture(scope="session")
+def a_warm_worker(slicer_app):
+    """A client whose worker stays from test to test, so that only the first run waits for its imports."""
+    from DeepVolumetryLib.engine.client import WorkerClient
+
+    class Kept(WorkerClient):
+        def close(self) -> None:
+            self.cancel()
+
+    client = Kept()
+    yield client
+    WorkerClient.close(client)
+
+
 @pytest.fixture
 def process_events(slicer_app) -> Callable[..., None]:
     """`process_events(until, timeout)` runs the event loop until the condition holds; AssertionError if it never does."""

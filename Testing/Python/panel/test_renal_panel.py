@@ -8,7 +8,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-
 from driver import PanelDriver, erase, node_ids, tag
 
 from DeepVolumetryLib import modules
@@ -59,7 +58,8 @@ def a_panel(load_module, process_events, monkeypatch, the_toy_model):
 
 
 @pytest.fixture
-def a_segmented_panel(a_panel):
+def a_segmented_panel(a_panel, a_warm_worker):
+    a_panel.logic._client = a_warm_worker
     a_panel.segment()
     assert a_panel.logic.result is not None, a_panel.message
     return a_panel
