@@ -93,7 +93,7 @@ def _fold(canvas: Canvas, cerebrum: NDArray, rng: np.random.Generator) -> None:
     """Sulci where a smooth field crosses zero, down to a depth; cortex along them and along the surface."""
     spacing = float(canvas.spacing[0])
     x, _, z = canvas.axes()
-    depth = ndimage.distance_transform_edt(cerebrum).astype(np.float32) * spacing
+    depth = _rough_depth(cerebrum) * spacing
     field = spline_noise(cerebrum.shape, (spacing,) * 3, 10.0, rng)
     reach = 13 + 4 * spline_noise(cerebrum.shape, (spacing,) * 3, 40.0, rng)
     sulci = (np.abs(field) < 0.2) & (depth < reach)
@@ -104,9 +104,16 @@ def _fold(canvas: Canvas, cerebrum: NDArray, rng: np.random.Generator) -> None:
     canvas.labels[solid] = np.where(cortex, INDEX["cortex"], INDEX["white"])[solid]
 
 
+def _rough_depth(mask: NDArray) -> NDArray[np.float32]:
+    """Distance to the surface in voxels, from every other voxel along each axis: an eighth of the time."""
+    coarse = 2 * ndimage.distance_transform_edt(mask[::2, ::2, ::2]).astype(np.float32)
+    fine = coarse.repeat(2, 0).repeat(2, 1).repeat(2, 2)
+    return fine[tuple(slice(n) for n in mask.shape)]
+
+
 def _cerebellum(canvas: Canvas, cerebellum: NDArray, rng: np.random.Generator) -> None:
     spacing = float(canvas.spacing[0])
-    depth = ndimage.distance_transform_edt(cerebellum).astype(np.float32) * spacing
+    depth = _rough_depth(cerebellum) * spacing
     field = spline_noise(cerebellum.shape, (spacing,) * 3, 7.0, rng)
     canvas.labels[cerebellum] = INDEX["cerebellar_cortex"]
     canvas.labels[cerebellum & (depth + 4 * field > 10)] = INDEX["cerebellar_white"]
@@ -127,14 +134,14 @@ def _depths(canvas: Canvas, scale: NDArray, rng: np.random.Generator) -> None:
             ("thalamus", (10, -12, 7), (8, 14, 9)),
         ):
             canvas.ellipsoid(INDEX[name], np.array((side * center[0], *center[1:])) * scale, radii, rng, over=cerebral)
-        for name, points, radii in (
+        for name, points, widths in (
             ("hippocampus", ((29, -24, -10), (28, -8, -17), (25, 6, -18)), (4, 4.5, 5)),
             ("ventricle", ((7, 32, 12), (9, 5, 20), (19, -28, 14), (18, -48, 10)), (4 * wide, 4.5 * wide, 5.5 * wide, 2.5)),
             ("ventricle", ((21, -28, 10), (31, -14, -8), (30, 4, -14)), (4 * wide, 2.5, 2.0)),
             ("choroid", ((10, -8, 18), (18, -26, 12)), (1.6, 2.4)),
         ):
             curve = np.array([(side * p[0], p[1], p[2]) for p in points]) * scale
-            canvas.tube(INDEX[name], curve, radii, over=all_but(INDEX["air"]))
+            canvas.tube(INDEX[name], curve, widths, over=all_but(INDEX["air"]))
     canvas.ellipsoid(INDEX["ventricle"], np.array((0, -8, 4)) * scale, (1.8 * wide, 11, 8), over=all_but(INDEX["air"]))
     canvas.tube(INDEX["brainstem"], np.array([(0, -14, -10), (0, -20, -30), (0, -27, -66)]) * scale, (11, 13, 8))
     canvas.ellipsoid(INDEX["ventricle"], np.array((0, -36, -36)) * scale, (6, 4, 8))

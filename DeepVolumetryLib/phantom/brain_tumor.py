@@ -50,8 +50,11 @@ def grow(canvas: Canvas, hull: NDArray, kind: str, rng: np.random.Generator) -> 
     own_side = np.sign(x + center[0]) == np.sign(center[0])
     core = (distance < radius) & hull & (canvas.labels != INDEX["ventricle"]) & own_side
     if kind == "ring":
-        depth = ndimage.distance_transform_edt(core, sampling=spacing)
-        thickness = 4.0 * np.exp(0.4 * wide + 0.2 * fine)
+        depth = np.zeros(shape, np.float32)
+        box = ndimage.find_objects(np.pad(core, 1).astype(np.uint8))[0]
+        inside = tuple(slice(max(0, side.start - 1), side.stop - 1) for side in box)
+        depth[inside] = ndimage.distance_transform_edt(np.pad(core[inside], 1), sampling=spacing)[1:-1, 1:-1, 1:-1]
+        thickness = np.maximum(4.0 * np.exp(0.4 * wide + 0.2 * fine), 1.1 * max(spacing))  # a closed rim on any grid
         parts[core] = NECROSIS
         parts[core & (depth < thickness)] = ENHANCING
         parts[core & (wide > 1.2) & (depth < 1.5 * thickness)] = NONENHANCING

@@ -70,7 +70,7 @@ def train(
     out.mkdir(parents=True, exist_ok=True)
     path = out / "checkpoint.pt"
     layout = _layout(max((weight.ndim for weight in network.parameters()), default=0))
-    network.to(device=device, memory_format=layout)  # type: ignore[call-overload]
+    network.to(device=device, memory_format=layout)
     optimizer = torch.optim.AdamW(network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
     state: dict[str, Any] = {"step": 0, "seconds": 0.0, "slice": 0}
     average = {key: value.detach().clone() for key, value in network.state_dict().items()}

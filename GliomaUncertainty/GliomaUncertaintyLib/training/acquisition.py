@@ -57,7 +57,9 @@ def acquire(scene: Scene, contrast: BrainContrast, grid: Grid, rng: np.random.Ge
 
 def _scanned(image: Tensor, mean: Tensor, grid: Grid, rng: np.random.Generator) -> Tensor:
     """One sequence: coil, resolution, slices, noise."""
-    image = image * torch.exp(grid.noise(rng.uniform(90, 200), rng) * rng.uniform(0, 0.12))
+    coil = grid.noise(rng.uniform(90, 200), rng)
+    # A gain of the whole brain would be scaled away; a slab may still be a little brighter than the brain.
+    image = image * torch.exp((coil - 0.8 * coil.mean()) * rng.uniform(0, 0.15))
     noise = torch.from_numpy(rng.standard_normal(grid.shape, dtype=np.float32)) * float(rng.uniform(0.005, 0.045) * mean[INDEX["white"]])
     before = rng.random() < 0.6  # scanners' noise is smoothed when images are resampled
     if before:

@@ -42,7 +42,7 @@ def transplant(case: Case, head: Head, rng: np.random.Generator) -> Tumor:
 
 
 def _levels(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Signed distances of core, whole tumor, enhancing tumor and necrosis, turned about the tumor's middle; float32 (4, D, H, W)."""
+    """Levels of a labeled tumor, turned about its middle and stretched, from signed distances; float32 (4, D, H, W)."""
     core = (labels == _NECROSIS) | (labels == _ENHANCING)
     middle = np.array(ndimage.center_of_mass(core if core.any() else labels > 0))
     reach = int(REACH_MM / STEP_MM)
@@ -52,7 +52,10 @@ def _levels(labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     points = (matrix @ points.reshape(3, -1)).reshape(points.shape) + torch.from_numpy(middle).float().reshape(3, 1, 1, 1)
     masks = np.stack([core, labels > 0, labels == _ENHANCING, labels == _NECROSIS]).astype(np.float32)
     there = sampled(torch.from_numpy(masks), points, 0.0).numpy() > 0.5
-    return np.stack([_signed_distance(mask) for mask in there])
+    core_level, edema, enhancing, necrosis = (_signed_distance(mask) for mask in there)
+    enhancing = (enhancing - necrosis) / 2  # every place of the core is one or the other, also where its surface is roughened
+    # BraTS calls necrosis and what does not enhance by one name; a shape can be either.
+    return np.stack([core_level, edema, enhancing, -enhancing if rng.random() < 0.7 else np.full_like(enhancing, FAR_MM)])
 
 
 def _signed_distance(mask: np.ndarray) -> np.ndarray:

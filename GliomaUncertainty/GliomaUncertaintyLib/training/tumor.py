@@ -235,12 +235,12 @@ def _inside(kind: str, core_level: np.ndarray, core: np.ndarray, rng: np.random.
         return foci, necrosis
     if kind == "solid":
         holes = (rng.uniform(0.8, 2.0) - coarse) * 6 + fine * 2
-        return np.where(holes < 0, -holes, -np.maximum(depth, 0.5)), holes
+        return np.where(holes < 0, -holes, -np.maximum(depth, 3.0)), holes
     thickness = rng.uniform(1.5, min(9.0, 0.5 * deepest + 2)) * np.exp(0.45 * coarse + 0.25 * fine)
     outside = (
         np.maximum(0.0, rng.uniform(-4, 4) + 2.5 * _noise(shape, rng, 18)) if rng.random() < 0.5 else 0.0
     )  # a cuff that does not enhance
-    enhancing = np.maximum(depth - outside - thickness, outside - depth)
+    enhancing = np.maximum(depth - outside - thickness, np.where(outside > 0, outside - depth, -FAR_MM))
     if rng.random() < 0.4:  # gaps in the rim
         enhancing = np.maximum(enhancing, (_noise(shape, rng, rng.uniform(15, 35)) - rng.uniform(0.6, 1.6)) * 5)
     if rng.random() < 0.5:  # septa and nodules

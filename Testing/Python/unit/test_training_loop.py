@@ -159,3 +159,26 @@ def test_what_the_scan_does_not_show_does_not_count(a_target):
     assert float(dice_cross_entropy(logits, a_target, covered)) == pytest.approx(float(dice_cross_entropy(other, a_target, covered)))
     nothing = dice_cross_entropy(other, a_target, torch.zeros_like(covered))
     assert torch.isfinite(nothing)
+
+
+def test_slices_are_trained_on_as_volumes_are(tmp_path):
+    def batches(_):
+        image = torch.randn(2, 1, 8, 8, generator=torch.Generator().manual_seed(0))
+        while True:
+            yield image, (image > 0).float(), torch.ones(2, 8, 8, dtype=torch.bool)
+
+    def loss(logits, target, covered):
+        return torch.nn.functional.binary_cross_entropy_with_logits(logits, target)
+
+    network = torch.nn.Sequential(torch.nn.Conv2d(1, 4, 3, padding=1), torch.nn.Conv2d(4, 1, 1))
+    settings = LoopSettings(total_minutes=60, total_steps=6)
+    assert train(network, batches, loss, settings, tmp_path, minutes=30)["done"]
+    assert network[0].weight.is_contiguous(memory_format=torch.channels_last)
+
+
+def test_snapshots_are_kept_once_their_share_is_reached_and_differ(a_network, tmp_path):
+    settings = LoopSettings(total_minutes=60, total_steps=20, snapshots=(0.5, 0.75))
+    run(a_network, tmp_path, minutes=30, settings=settings)
+    half, later = (torch.load(tmp_path / f"snapshot_{share}.pt", weights_only=True) for share in (50, 75))
+    assert (half["state"]["step"], later["state"]["step"]) == (10, 15)
+    assert not torch.equal(half["average"]["0.weight"], later["average"]["0.weight"])
