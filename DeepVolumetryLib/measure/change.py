@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from .measurement import Measurement
 
 
+SINCE_PRIOR = "since the prior study"
+"""How the names of measurements end that are changes themselves; these are not compared again."""
+
+
 @dataclass(frozen=True)
 class Change:
     """One number at two times.
@@ -41,7 +45,7 @@ class Change:
 def compare(prior: Iterable[Measurement], current: Iterable[Measurement]) -> list[Change]:
     """Changes of every number that both studies have, in the order of the current one; other units are not compared."""
     before = {(m.segment, m.name, m.unit): m for m in prior}
-    pairs = ((before.get((m.segment, m.name, m.unit)), m) for m in current)
+    pairs = ((before.get((m.segment, m.name, m.unit)), m) for m in current if not m.name.endswith(SINCE_PRIOR))
     return [change(old, new) for old, new in pairs if old is not None and math.isfinite(old.value) and math.isfinite(new.value)]
 
 

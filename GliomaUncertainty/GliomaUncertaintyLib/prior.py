@@ -6,11 +6,20 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
-from .rano import against_prior
+from .rano import against_prior, read_prior
 
 if TYPE_CHECKING:
     from DeepVolumetryLib.report.report import InputRecord
     from DeepVolumetryLib.result import Result
+
+
+def check(report_path: str, inputs: Sequence[InputRecord]) -> None:
+    """Refuse, before anything takes time, what ``add_change`` could not use.
+
+    Raises:
+        InputError: see ``rano.read_prior``.
+    """
+    read_prior(report_path, [asdict(record) for record in inputs])
 
 
 def add_change(result: Result, report_path: str, inputs: Sequence[InputRecord]) -> None:

@@ -24,7 +24,7 @@ import numpy as np
 from scipy import special
 
 from DeepVolumetryLib.errors import InputError
-from DeepVolumetryLib.measure.change import change
+from DeepVolumetryLib.measure.change import SINCE_PRIOR, change
 from DeepVolumetryLib.measure.measurement import Measurement
 
 from .table import MEASURABLE, NAMES, SUM_OF_PRODUCTS
@@ -84,11 +84,15 @@ class Response:
     @property
     def measurements(self) -> list[Measurement]:
         """Rows for the table and the report: change of the volume in percent, and the two probabilities."""
-        rows = [Measurement(self.target, "Volume change since the prior study", self.percent, "%", verdict=self.why)]
+        rows = [Measurement(self.target, f"Volume change {SINCE_PRIOR}", self.percent, "%", verdict=self.why)]
         chances = {"progression": self.progression, "response": self.response}
         return [
             *rows,
-            *(Measurement(self.target, f"Probability of {name} by volume", 100 * p, "%") for name, p in chances.items() if p is not None),
+            *(
+                Measurement(self.target, f"Probability of {name} {SINCE_PRIOR}", 100 * p, "%")
+                for name, p in chances.items()
+                if p is not None
+            ),
         ]
 
 
@@ -107,16 +111,26 @@ def against_prior(
     Raises:
         InputError: if the report cannot be read, is of another module or another patient, or holds no volume of the target.
     """
-    report = _read(Path(report_path))
-    patients = [{str(entry["patient"]) for entry in records if entry.get("patient")} for records in (inputs, report["inputs"])]
-    if all(patients) and not patients[0] & patients[1]:
-        raise InputError(f"{report_path} is a report of another patient. Choose one of the same patient.")
+    report = read_prior(report_path, inputs)
     prior = [Measurement.from_dict(entry) for entry in report["measurements"]]
     found = response(prior, measurements, target)
     if _identities(inputs) & _identities(report["inputs"]):
         same = "The prior report was made from the same images. Choose the report of an earlier scan."
         return replace(found, warnings=(*found.warnings, same))
     return found
+
+
+def read_prior(report_path: str | os.PathLike[str], inputs: Sequence[Mapping[str, Any]] = ()) -> dict[str, Any]:
+    """The report of an earlier study, after the checks that need no current measurements; ``inputs`` as for ``against_prior``.
+
+    Raises:
+        InputError: if it cannot be read, is of another module or of another patient.
+    """
+    report = _read(Path(report_path))
+    patients = [{str(entry["patient"]) for entry in records if entry.get("patient")} for records in (inputs, report["inputs"])]
+    if all(patients) and not patients[0] & patients[1]:
+        raise InputError(f"{report_path} is a report of another patient. Choose one of the same patient.")
+    return report
 
 
 def response(prior: Iterable[Measurement], current: Iterable[Measurement], target: str = "auto") -> Response:

@@ -102,7 +102,7 @@ def test_a_doubtful_change_says_how_doubtful():
     assert 0.3 < found.probability < 0.8
     rows = {m.name: m for m in found.measurements}
     assert rows["Volume change since the prior study"].value == pytest.approx(50)
-    assert rows["Probability of progression by volume"].value == pytest.approx(100 * found.progression)
+    assert rows["Probability of progression since the prior study"].value == pytest.approx(100 * found.progression)
 
 
 def test_without_intervals_there_is_a_category_but_no_probability():

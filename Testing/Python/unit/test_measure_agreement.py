@@ -102,3 +102,8 @@ def test_only_numbers_that_both_studies_have_are_compared():
 
 def test_a_new_tumor_has_no_percentage():
     assert math.isnan(change(volume(0, 0, 1), volume(5, 4, 6)).percent)
+
+
+def test_changes_are_not_compared_again():
+    of_change = Measurement("ET", "Volume change since the prior study", 20, "%")
+    assert compare([of_change], [of_change]) == []
