@@ -37,6 +37,8 @@ def main() -> None:
         ]
     if options.paper:
         sections += ["## The paper's question: does CT help MR?", _text(options.notes, "paper"), _paper(_read(options.paper))]
+    else:
+        sections.append(_text(options.notes, "paper page"))
     if options.speed:
         sections += ["## Speed and memory", _text(options.notes, "speed"), _speed(_read(options.speed))]
     if options.bundle:
