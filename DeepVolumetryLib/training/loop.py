@@ -105,7 +105,7 @@ def train(
         recent = number if recent is None else 0.98 * recent + 0.02 * number
         if state["step"] % 25 == 0:
             _log(out / "log.csv", state, recent, rate)
-        _keep_snapshots(out, settings, state, average, time.monotonic() - start + spent_before)
+        _keep_snapshots(out, settings, state, average)
         if time.monotonic() - last_save > settings.save_minutes * 60:
             _save(path, network, optimizer, average, state)
             last_save = time.monotonic()
@@ -149,8 +149,8 @@ def _layout(axes: int) -> torch.memory_format:
     return {5: torch.channels_last_3d, 4: torch.channels_last}.get(axes, torch.preserve_format)
 
 
-def _keep_snapshots(out: Path, settings: LoopSettings, state: dict[str, Any], average: dict[str, Tensor], seconds: float) -> None:
-    done = settings.progress(state["step"], seconds)
+def _keep_snapshots(out: Path, settings: LoopSettings, state: dict[str, Any], average: dict[str, Tensor]) -> None:
+    done = settings.progress(state["step"], state["seconds"])
     for share in settings.snapshots:
         path = out / f"snapshot_{round(share * 100)}.pt"
         if done >= share and not path.exists():

@@ -11,7 +11,7 @@ from DeepVolumetryLib.phantom.brain_tissues import draw
 
 from .labels import SEQUENCES, TARGETS, label_map
 from .training.acquisition import acquire, varied
-from .training.pack import SPACING_MM, Case, Head, make_case_shape, make_head
+from .training.pack import SPACING_MM, Head, make_case_shape, make_head
 from .training.samples import nested_targets
 from .training.scene import Grid, Pose, compose
 from .training.transplant import transplant
