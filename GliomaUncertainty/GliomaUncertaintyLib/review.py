@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from DeepVolumetryLib.image import Image
     from DeepVolumetryLib.uncertainty.regions import ReviewRegion
 
-REACH_MM = 15.0
-"""Places are up to about 30 mm wide. See docs/uncertainty.md and Testing/Benchmarks/glioma_places.py for how this was chosen."""
+REACH_MM = 17.5
+"""Places are up to about 35 mm wide. See docs/uncertainty.md and Testing/Benchmarks/glioma_places.py for how this was chosen."""
 
 
 def places(
