@@ -59,6 +59,5 @@ def nested_after_edit(masks: Mapping[str, NDArray[Any]], changed: Iterable[str])
     return {key: mask for key, mask in kept.items() if key in masks or mask.any()}
 
 
-
 def _same(a: NDArray[Any], b: NDArray[Any]) -> bool:
     return a is b or bool((a == b).all())
