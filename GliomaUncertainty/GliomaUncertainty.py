@@ -279,6 +279,10 @@ class GliomaUncertaintyLogic(SegmentationLogic):
     def labelSchemes(self):
         return {scheme.value: (scheme.label(), scheme.meaning()) for scheme in Scheme}
 
+    def scoredRegion(self):
+        """The brain: outside of it the probability is exactly 0."""
+        return self.result.probability["WT"] > 0
+
     def labelMap(self):
         import numpy as np
 

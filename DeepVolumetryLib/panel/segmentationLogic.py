@@ -305,7 +305,11 @@ class SegmentationLogic(ScriptedLoadableModuleLogic):
         from .comparison import compare
 
         self.remeasure()
-        return compare(self.result, self.referenceMasks(node, scheme))
+        return compare(self.result, self.referenceMasks(node, scheme), self.scoredRegion())
+
+    def scoredRegion(self) -> NDArray[np.bool_] | None:
+        """Where true negatives count in a comparison, (K, J, I) on the grid of the result; everywhere by default."""
+        return None
 
     # ---- showing
 
