@@ -33,6 +33,7 @@ _CONTRASTS: dict[str, tuple[float, ...]] = {
 }  # fmt: skip
 _RANDOM_SHARE = 0.5
 _SCATTER = 0.08
+_STRIPPED_SHARE = 0.12  # so that a brain without its head, should it not be recognized as such, is still kept whole
 
 
 def draw_contrast(rng: np.random.Generator, kind: str = "") -> Tensor:
@@ -82,6 +83,8 @@ def draw_sample(heads: list[Head], rng: np.random.Generator, shape: tuple[int, i
     )[0]
     shares, brain = found[:-1], found[-1]
     image = image_of(shares, brain, draw_contrast(rng), SPACING_MM, rng)
+    if rng.random() < _STRIPPED_SHARE:
+        image = image * (brain > rng.uniform(0.02, 0.4))
     image, seen = _cut(image, rng)
     target = ((brain > 0.5) & seen).to(torch.uint8)
     voxels = scaled(np.power(image.numpy(), np.float32(np.exp(rng.uniform(-0.3, 0.3)))))

@@ -6,15 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from DeepVolumetryLib.errors import ModelError
 from DeepVolumetryLib.image import Image
+from GliomaUncertaintyLib import brain
 from GliomaUncertaintyLib.parameters import Parameters
 from GliomaUncertaintyLib.stripped import filled, foreground, is_stripped
-
-torch = pytest.importorskip("torch")
-
-from GliomaUncertaintyLib import brain  # noqa: E402
 
 SCALP, SKULL, FLUID, BRAIN = 0.9, 0.08, 0.2, 0.6
 RADII = {SCALP: (78, 96, 90), SKULL: (72, 90, 84), FLUID: (66, 83, 77), BRAIN: (63, 80, 74)}
