@@ -205,7 +205,8 @@ def _copied(voxels: NDArray, index_map: NDArray, shape: tuple[int, int, int], fi
     overlap = moved[_box(found)]
     if overlap.shape[-3:] == tuple(shape):
         return overlap
-    result = np.full((*voxels.shape[:-3], *shape), fill, voxels.dtype)
+    size = (*voxels.shape[:-3], *shape)
+    result = np.full(size, fill, voxels.dtype) if fill else np.zeros(size, voxels.dtype)  # zeros take no memory until they are written
     result[_box(wanted)] = overlap
     return result
 

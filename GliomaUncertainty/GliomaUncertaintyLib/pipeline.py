@@ -80,18 +80,18 @@ class GliomaPipeline:
             ways = members(parameters, stack.points, tuple(self.predictor.networks))
             prediction = self.predictor.predict(stack, ways, progress.update)
         with progress.phase("Measuring", share=0.1), clock.timed("postprocess"):
-            result = self._result(together, reference, stack, prediction, parameters)
+            result = self._result(together, stack, prediction, parameters)
         result.warnings[:0] = [*together.warnings, *warnings, *prediction.warnings, *_missing(together.images)]
         result.provenance.seconds.update(clock.seconds, inference=clock.seconds["predict"], total=clock.total)
         return result
 
-    def _result(self, together: Aligned, working: Image, stack: Stack, prediction: Prediction, parameters: Parameters) -> Result:
+    def _result(self, together: Aligned, stack: Stack, prediction: Prediction, parameters: Parameters) -> Result:
         image = together.images[together.reference]
         mean = stack.volume(prediction.statistics.mean)
         probability, uncertainty = {}, {}
         for target, values in zip(TARGETS, mean, strict=True):
-            probability[target] = brought_back(values, stack.grid, working, image)
-            uncertainty[target] = brought_back(entropy_map(values), stack.grid, working, image)
+            probability[target] = brought_back(values, stack.grid, image)
+            uncertainty[target] = brought_back(entropy_map(values), stack.grid, image)
         masks: dict[str, NDArray[np.bool_]] = {target: values > 0.5 for target, values in probability.items()}
         masks |= sub_regions(masks)
         regions = places(probability, uncertainty, image, masks)

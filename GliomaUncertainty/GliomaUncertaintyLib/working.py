@@ -29,14 +29,12 @@ def working_images(images: Mapping[str, Image]) -> dict[str, Image]:
     return {name: image.resampled(grid, antialias=True) for name, image in canonical.items()}
 
 
-def brought_back(values: NDArray[np.float32], box: Image, working: Image, reference: Image) -> NDArray[np.float32]:
+def brought_back(values: NDArray[np.float32], box: Image, reference: Image) -> NDArray[np.float32]:
     """Values from a box of the working grid to the reference: 0 outside of the box, copied where nothing is finer, else linear.
 
     Args:
-        values: (K, J, I) on ``box``.
-        box: a part of the grid of ``working``.
-        working: the grid that was worked on.
+        values: (K, J, I) on ``box``; 0 on its faces, or ending there because the image does.
+        box: a part of the working grid.
         reference: the grid that is wanted.
     """
-    found = box.with_voxels(values).resampled(working, fill=0.0)
-    return np.ascontiguousarray(found.resampled(reference, fill=0.0).voxels)
+    return np.ascontiguousarray(box.with_voxels(values).resampled(reference, fill=0.0).voxels)
