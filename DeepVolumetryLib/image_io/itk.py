@@ -65,7 +65,6 @@ def image_from_itk(volume: sitk.Image, called: str) -> Image:
 
 def make_image(voxels: np.ndarray, ijk_to_ras: np.ndarray, called: str, header: sitk.Image | sitk.ImageFileReader | None = None) -> Image:
     """Image with what its DICOM header says about it, or a sentence if its grid is none."""
-    patient = tag(header, PATIENT_ID)
     try:
         return Image(
             voxels,
@@ -74,10 +73,15 @@ def make_image(voxels: np.ndarray, ijk_to_ras: np.ndarray, called: str, header: 
             uid=tag(header, SERIES_UID),
             name=called,
             frame_uid=tag(header, FRAME_UID),
-            patient=hashlib.sha256(patient.encode()).hexdigest()[:16] if patient else "",
+            patient=patient_mark(tag(header, PATIENT_ID)),
         )
     except ValueError as error:
         raise InputError(f"{called} has a broken geometry (a voxel size of zero or axes in one plane). Export it again.") from error
+
+
+def patient_mark(patient_id: str) -> str:
+    """What tells patients apart without naming them: the start of the ID's SHA-256, "" for no ID."""
+    return hashlib.sha256(patient_id.encode()).hexdigest()[:16] if patient_id else ""
 
 
 def tag(header: sitk.Image | sitk.ImageFileReader | None, key: str) -> str:

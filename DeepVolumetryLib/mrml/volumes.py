@@ -12,8 +12,10 @@ from vtkmodules.util.numpy_support import vtk_to_numpy
 
 from ..errors import InputError
 from ..image import Image
+from ..image_io.itk import patient_mark
 
 _HOUNSFIELD = "[hnsf'U]"
+_PATIENT_LEVEL = "Patient"
 
 
 def image_from_node(node: Any) -> Image:
@@ -39,9 +41,10 @@ def image_from_node(node: Any) -> Image:
         count = data.GetNumberOfScalarComponents()
         raise InputError(f"{name} has {count} values per voxel (color, vector or time). Choose a volume with one value per voxel.")
     voxels = vtk_to_numpy(data.GetPointData().GetScalars()).reshape(data.GetDimensions()[::-1])
-    modality, uid = _dicom(node)
+    modality, uid, patient = _dicom(node)
     try:
-        return Image(voxels, to_world(node) @ local_matrix(node), modality=modality, uid=uid, name=name)
+        # No frame of reference: in the scene a transform may have brought images of several into one place.
+        return Image(voxels, to_world(node) @ local_matrix(node), modality=modality, uid=uid, name=name, patient=patient)
     except ValueError as error:
         raise InputError(f"{name} has a voxel size of zero. Set the right spacing in the Volumes module.") from error
 
@@ -88,13 +91,15 @@ def to_world(node: Any) -> NDArray[np.float64]:
     return slicer.util.arrayFromVTKMatrix(matrix)
 
 
-def _dicom(node: Any) -> tuple[str, str]:
-    """Modality and series UID, as far as the subject hierarchy or the units tell."""
+def _dicom(node: Any) -> tuple[str, str, str]:
+    """Modality, series UID and a mark of the patient, as far as the subject hierarchy or the units tell."""
     hierarchy = slicer.mrmlScene.GetSubjectHierarchyNode()
     item = hierarchy.GetItemByDataNode(node) if hierarchy else 0
     modality = hierarchy.GetItemAttribute(item, "DICOM.Modality") if item else ""
     uid = hierarchy.GetItemUID(item, "DICOM") if item else ""
+    patient = hierarchy.GetItemAncestorAtLevel(item, _PATIENT_LEVEL) if item else 0
+    patient_id = hierarchy.GetItemUID(patient, "DICOM") if patient else ""
     units = node.GetVoxelValueUnits()
     if not modality and units and units.GetCodeValue() == _HOUNSFIELD:
         modality = "CT"
-    return modality or "", uid or ""
+    return modality or "", uid or "", patient_mark(patient_id or "")

@@ -339,6 +339,19 @@ def test_an_image_survives_the_scene(a_volume_node, a_kidney_phantom):
     check_usable(image, ("CT", "MR"))
 
 
+def test_patients_are_told_apart_without_their_names(a_volume_node):
+    hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
+    marks = set()
+    for number, patient_id in enumerate(("Doe^Jane", "Doe^John", "")):
+        patient = hierarchy.CreateSubjectItem(hierarchy.GetSceneItemID(), f"patient {number}")
+        hierarchy.SetItemUID(patient, "DICOM", patient_id)
+        hierarchy.SetItemParent(hierarchy.CreateItem(patient, a_volume_node), patient)
+        mark = image_from_node(a_volume_node).patient
+        assert "Doe" not in mark
+        marks.add(mark)
+    assert len(marks) == 3 and "" in marks
+
+
 def test_modality_and_series_are_read_from_the_subject_hierarchy(a_volume_node):
     hierarchy = slicer.vtkMRMLSubjectHierarchyNode.GetSubjectHierarchyNode(slicer.mrmlScene)
     item = hierarchy.CreateItem(hierarchy.GetSceneItemID(), a_volume_node)
