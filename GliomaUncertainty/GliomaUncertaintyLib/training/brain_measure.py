@@ -11,7 +11,6 @@ import torch
 from DeepVolumetryLib.errors import InputError
 from DeepVolumetryLib.image import Image
 from DeepVolumetryLib.image_io import read_image
-from DeepVolumetryLib.measure.agreement import summarize
 from DeepVolumetryLib.measure.overlap import overlap
 
 from .. import brain
@@ -41,16 +40,17 @@ def measured(folder: Path, bundle: Path, threshold: float) -> dict[str, Any]:
         for sequence, (image, truth) in zip(SEQUENCES, _studies(folder, number, SEQUENCES), strict=True):
             numbers = overlap(brain.find(image, network, threshold), truth, image)
             found[sequence].append((numbers.dice, numbers.hd95_mm))
-    return {
-        sequence: {
+    figures = {}
+    for sequence, values in found.items():
+        dice, distance = np.array(values).T
+        figures[sequence] = {
             "heads": len(values),
-            "dice": round(summarize([dice for dice, _ in values]).mean, 4),
-            "worst_dice": round(min(dice for dice, _ in values), 4),
-            "hd95_mm": round(summarize([distance for _, distance in values]).mean, 2),
-            "worst_hd95_mm": round(max(distance for _, distance in values), 2),
+            "dice": round(float(dice.mean()), 4),
+            "worst_dice": round(float(dice.min()), 4),
+            "hd95_mm": round(float(distance.mean()), 2),
+            "worst_hd95_mm": round(float(distance.max()), 2),
         }
-        for sequence, values in found.items()
-    }
+    return figures
 
 
 def _studies(folder: Path, number: int, sequences: tuple[str, ...]) -> list[tuple[Image, np.ndarray]]:

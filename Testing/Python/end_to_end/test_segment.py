@@ -130,10 +130,21 @@ def test_what_comes_later_is_said_in_one_sentence(deepvolumetry, a_kidney_file, 
     assert not (tmp_path / "out").exists()
 
 
-def test_the_inputs_of_the_command_line_are_those_of_the_pipeline():
+@pytest.mark.parametrize("module", ["renal", "glioma"])
+def test_the_inputs_of_the_command_line_are_those_of_the_pipeline(module):
     pytest.importorskip("torch")
     from DeepVolumetryLib.app.inputs import INPUTS
     from DeepVolumetryLib.modules import load
 
-    pipelines = [value for value in vars(load("renal")).values() if isinstance(value, type) and getattr(value, "name", "") == "renal"]
-    assert [pipeline.inputs for pipeline in pipelines] == [INPUTS["renal"]]
+    pipelines = [value for value in vars(load(module)).values() if isinstance(value, type) and getattr(value, "name", "") == module]
+    assert [pipeline.inputs for pipeline in pipelines] == [INPUTS[module]]
+
+
+def test_of_two_inputs_that_stand_in_for_each_other_one_is_enough():
+    from DeepVolumetryLib.app.inputs import INPUTS
+    from DeepVolumetryLib.engine.pipeline import lacking
+
+    specs = INPUTS["glioma"]
+    assert lacking(specs, ()) == lacking(specs, ["t1", "t2"]) == ("t1ce", "flair")
+    assert lacking(specs, ["flair"]) == lacking(specs, ["t1ce", "t1"]) == ()
+    assert lacking(INPUTS["renal"], ()) == ("volume",)
