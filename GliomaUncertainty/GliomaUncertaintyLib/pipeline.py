@@ -22,6 +22,7 @@ from DeepVolumetryLib.errors import InputError
 from DeepVolumetryLib.image import Image
 from DeepVolumetryLib.image_io import check_usable
 from DeepVolumetryLib.result import Provenance, Result
+from DeepVolumetryLib.uncertainty.calibrate import Calibration
 from DeepVolumetryLib.uncertainty.conformal import ConformalTable
 from DeepVolumetryLib.uncertainty.maps import entropy_map
 
@@ -58,6 +59,8 @@ class GliomaPipeline:
         started = time.monotonic()
         self.bundle, self.device, self.brain_bundle = bundle, device, brain_bundle
         self.predictor = Predictor({name: _load(bundle, name, device) for name in bundle.inference["networks"]}, device)
+        # One temperature for all targets: different ones could lift the core's probability above the whole tumor's.
+        self.calibration = Calibration.from_dict(bundle.inference.get("calibration", {"temperature": 1.0}))
         self.load_seconds = time.monotonic() - started
 
     def run(self, images: Images, parameters: Parameters, progress: Progress) -> Result:
@@ -87,7 +90,7 @@ class GliomaPipeline:
 
     def _result(self, together: Aligned, stack: Stack, prediction: Prediction, parameters: Parameters) -> Result:
         image = together.images[together.reference]
-        mean = stack.volume(prediction.statistics.mean)
+        mean = stack.volume(self.calibration.apply(prediction.statistics.mean))
         probability, uncertainty = {}, {}
         for target, values in zip(TARGETS, mean, strict=True):
             probability[target] = brought_back(values, stack.grid, image)

@@ -134,6 +134,17 @@ def test_intervals_without_a_sequence_have_a_calibration_of_their_own(a_glioma_b
     assert scales == [1.0, 2.0, 3.0]
 
 
+def test_a_calibrated_bundle_is_less_sure_of_the_same_masks(a_glioma_bundle, a_glioma_head):
+    one = run(create(a_glioma_bundle, "cpu"), a_glioma_head)
+    path = a_glioma_bundle / "configs" / "inference.json"
+    path.write_text(json.dumps({**json.loads(path.read_text()), "calibration": {"temperature": 2.0}}))
+    other = run(create(a_glioma_bundle, "cpu"), a_glioma_head)
+    for target in TARGETS:
+        np.testing.assert_array_equal(other.segments[target], one.segments[target])
+        assert other.uncertainty[target].sum() > 1.2 * one.uncertainty[target].sum()
+    assert (other.probability["TC"] <= other.probability["WT"] + 1e-6).all()
+
+
 def test_flair_stands_in_where_t1ce_is_missing(a_pipeline, a_glioma_head):
     result = run(a_pipeline, {"flair": a_glioma_head["flair"]}, Parameters(members=1))
     assert result.extras["reference"] == "flair" and result.extras["sequences"] == ["flair"]
