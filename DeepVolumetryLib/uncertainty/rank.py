@@ -227,14 +227,16 @@ def _box(uncertainty: NDArray[Any], threshold: float) -> tuple[NDArray[np.int64]
 
 def _near_contour(segmented: NDArray[np.bool_], hot: NDArray[np.bool_], position: NDArray[Any], grid: Image) -> NDArray[np.bool_]:
     contour = segmented & ~ndimage.binary_erosion(segmented, border_value=1)
-    contour &= ndimage.binary_dilation(hot, iterations=2)  # other parts of the contour are far from every uncertain voxel
     kji = np.argwhere(contour)
     if not len(kji):
         return np.zeros(len(position), bool)
-    points = kji[:, ::-1] @ grid.ijk_to_ras[:3, :3].T + grid.ijk_to_ras[:3, 3]
     reach = max(BOUNDARY_MM, 1.5 * max(grid.spacing))
-    distance, _ = cKDTree(points).query(position, distance_upper_bound=reach)
-    return np.isfinite(distance)
+    # Most uncertain voxels are a few steps from the contour, whatever the directions of the grid: the tree is for the others.
+    near = ndimage.binary_dilation(contour, iterations=int(reach / max(grid.spacing)))[hot]
+    points = kji[:, ::-1] @ grid.ijk_to_ras[:3, :3].T + grid.ijk_to_ras[:3, 3]
+    distance, _ = cKDTree(points).query(position[~near], distance_upper_bound=reach)
+    near[~near] = np.isfinite(distance)
+    return np.asarray(near)
 
 
 def _islands(hot: NDArray[np.bool_], segmented: NDArray[np.bool_]) -> NDArray[np.bool_]:
