@@ -7,7 +7,7 @@ at what changed.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -182,7 +182,7 @@ def _cut_off(masks: Masks, side: str) -> bool:
 
 def _open_voxels(masks: Masks, image: Image, probability: Masks) -> dict[str, OpenVoxels]:
     """Open voxels of every segment. Those outside of both masks go to the side whose kidney is nearer."""
-    centers = _centers(masks, image)
+    nearer_left = _nearer_left(masks, image)
     found: dict[str, OpenVoxels] = {}
     for target in TARGETS:
         if target not in probability:
@@ -193,9 +193,7 @@ def _open_voxels(masks: Masks, image: Image, probability: Masks) -> dict[str, Op
             if mask is not None:
                 union |= mask.astype(bool, copy=False)
         both = OpenVoxels.find(probability[target], union)
-        kji = np.column_stack(np.unravel_index(both.index, image.shape))
-        position = kji[:, ::-1].astype(float) @ image.ijk_to_ras[:3, :3].T + image.ijk_to_ras[:3, 3]
-        on_left = _nearer_left(position, centers)
+        on_left = nearer_left(both.index)
         for mask, is_left in zip(sides, (True, False), strict=True):
             if mask is not None:
                 on_left[np.take(mask, both.index).astype(bool)] = is_left
@@ -216,8 +214,19 @@ def _centers(masks: Masks, image: Image) -> dict[str, NDArray[np.float64]]:
     return centers
 
 
-def _nearer_left(position: NDArray[np.float64], centers: Mapping[str, NDArray[np.float64]]) -> NDArray[np.bool_]:
-    if len(centers) == 2:
-        left, right = (((position - centers[side]) ** 2).sum(axis=1) for side in SIDES)
-        return np.asarray(left <= right)
-    return np.full(len(position), "right" not in centers)
+def _nearer_left(masks: Masks, image: Image) -> Callable[[NDArray[np.int64]], NDArray[np.bool_]]:
+    """Tells of voxels, by their positions in the flattened array, whether the left kidney is the nearer one."""
+    centers = _centers(masks, image)
+    if len(centers) < 2:
+        return lambda index: np.full(index.shape, "right" not in centers)
+    towards_left = centers["left"] - centers["right"]
+    middle = (centers["left"] + centers["right"]) / 2
+    i, j, k = towards_left @ image.ijk_to_ras[:3, :3]
+    start = towards_left @ (image.ijk_to_ras[:3, 3] - middle)
+
+    def nearer(index: NDArray[np.int64]) -> NDArray[np.bool_]:
+        row, column = np.divmod(index, image.shape[2])
+        slab, row = np.divmod(row, image.shape[1])
+        return np.asarray(k * slab + j * row + i * column + start >= 0)
+
+    return nearer

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from math import ceil
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from DeepVolumetryLib.image import Image
 
+from .grids import corners_ras, index_box
 from .localizer import Located
 
 _REACH_MM = 12.0  # how far beyond the coarse outline the refiner may find kidney
@@ -26,16 +29,22 @@ def owned(located: Located, number: int, side: str, grid: Image) -> NDArray[np.b
     Step 1 sees the whole abdomen and names liver and spleen; inside a small box a spleen can look just like a kidney.
     """
     spacing = located.grid.spacing[0]
-    own = located.components == number
+    # A voxel in reach of this kidney that is nearer to another one has that within twice the reach.
+    low, high = index_box(located.grid, corners_ras(grid), margin=ceil(2 * _REACH_MM / spacing))
+    coarse, here = located.grid.cropped(low, high), tuple(map(slice, low, high))
+    components = located.components[here]
+    own = components == number
+    if not own.any():
+        return np.zeros(grid.shape, bool)
     distance = ndimage.distance_transform_edt(~own) * spacing
-    others = (located.components > 0) & ~own
+    others = (components > 0) & ~own
     if others.any():
         # Signed so that the border between two kidneys runs halfway, smooth after interpolation.
         margin = np.minimum(_REACH_MM - distance, (ndimage.distance_transform_edt(~others) * spacing - distance) / 2)
     else:
         margin = _REACH_MM - distance
-    near = located.grid.with_voxels(margin.astype(np.float32)).resampled(grid, fill=-1.0).voxels >= 0
-    neighbor = located.grid.with_voxels(located.neighbor).resampled(grid, fill=0.0).voxels > _NEIGHBOR
+    near = coarse.with_voxels(margin.astype(np.float32)).resampled(grid, fill=-1.0).voxels >= 0
+    neighbor = coarse.with_voxels(located.neighbor[here]).resampled(grid, fill=0.0).voxels > _NEIGHBOR
     result = near & ~neighbor
     if side:
         s = grid.ijk_to_ras[2, 2] * np.arange(grid.shape[0]) + grid.ijk_to_ras[2, 3]

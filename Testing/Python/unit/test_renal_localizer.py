@@ -82,6 +82,16 @@ def test_a_kidney_does_not_reach_into_the_territory_of_the_other_one(a_localizer
     assert not right[:, :, r < -6].any()
 
 
+def test_territory_is_the_same_whatever_part_of_it_is_asked_for(a_localizer, any_phantom, any_grid):
+    close = {"left": (-33.0, 0.0, 0.0), "right": (31.0, 10.0, 20.0)}
+    located = a_localizer.find(any_phantom(any_grid(), close))
+    large = Image.from_spacing(np.zeros((60, 60, 110), np.uint8), (1.75,) * 3, (-95, -50, -45))
+    everywhere = owned(located, 1, "", large)
+    assert 0 < everywhere.mean() < 0.5
+    for low, high in (((5, 5, 50), (30, 40, 70)), ((20, 0, 0), (60, 20, 110)), ((0, 0, 0), (8, 8, 8))):
+        np.testing.assert_array_equal(owned(located, 1, "", large.cropped(low, high)), everywhere[tuple(map(slice, low, high))])
+
+
 def test_what_step_1_calls_liver_is_not_given_to_the_kidney(any_classifier, any_phantom, any_grid):
     localizer = Localizer(any_classifier({KIDNEY: 60, LIVER: 300}), Device("cpu"))  # the bone ball plays the liver
     located = localizer.find(any_phantom(any_grid(), {"right": (45.0, -50.0, 0.0)}))

@@ -88,6 +88,25 @@ def test_members_that_disagree_widen_the_interval(a_study, a_table):
     assert wide.high - wide.low > plain.high - plain.low
 
 
+def test_what_the_model_left_open_outside_of_both_kidneys_is_at_stake_on_the_nearer_side(a_study, a_table):
+    masks, probability, _ = a_study
+    sheared = np.array([[-2.0, 0.4, 0.1, 30.0], [0.3, -3.0, 0.0, -20.0], [0.0, 0.2, 4.0, 10.0], [0, 0, 0, 1]])
+    image = Image(np.zeros(SHAPE, np.int16), sheared)
+    measured = measure_kidneys(masks, image, Parameters(), probability, conformal=a_table)
+    kji = np.indices(SHAPE).reshape(3, -1)
+    position = sheared[:3, :3] @ kji[::-1] + sheared[:3, 3:]
+    middles = {}
+    for side in ("left", "right"):
+        inside = np.argwhere(masks[f"{side}_kidney"])
+        middles[side] = sheared[:3, :3] @ ((inside.min(0) + inside.max(0)) / 2)[::-1] + sheared[:3, 3]
+    distance = {side: ((position - middles[side][:, None]) ** 2).sum(0) for side in middles}
+    for side, other in (("left", "right"), ("right", "left")):
+        outside = measured.open_voxels[f"{side}_kidney"]
+        index = outside.index[~outside.inside]
+        assert len(index) > 100
+        assert (distance[side][index] <= distance[other][index]).all()
+
+
 def test_without_calibration_no_interval_is_stated_and_the_reader_is_told(a_study):
     masks, probability, image = a_study
     measured = measure_kidneys(masks, image, PATIENT, probability)
