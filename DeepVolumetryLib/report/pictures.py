@@ -32,6 +32,7 @@ PLANES = (("Axial", 0, ("R", "L", "A")), ("Coronal", 1, ("R", "L", "S")), ("Sagi
 PAPER, PANEL, TEXT, FAINT, ACCENT = "#0b0f14", "#121923", "#e8edf2", "#8494a5", "#4fb3d9"
 COLORS = "inferno"
 _MARGIN_MM = 45.0
+_LONG_NAME = 24
 _SHOWN_FROM = 10.0  # fainter uncertainty than this only hides the image
 
 
@@ -178,7 +179,8 @@ def _panel(axes: Axes, view: _View, report: Report) -> None:
         if measurement.segment in colors:
             axes.plot(0.065, y, "s", color=colors[measurement.segment], markersize=9)
         name = names.get(measurement.segment) or _plain(measurement.segment)
-        axes.text(0.11, y, name, color=TEXT, fontsize=11, va="center")
+        long = len(name) > _LONG_NAME  # in full size it would run into the number
+        axes.text(0.11, y, name, color=TEXT, fontsize=9 if long else 11, va="center")
         axes.text(0.70, y, _number(measurement.value), color=TEXT, fontsize=12, fontweight="bold", ha="right", va="center")
         axes.text(0.95, y, _interval(measurement), color=FAINT, fontsize=10.5, ha="right", va="center")
         y += 0.043
@@ -191,7 +193,8 @@ def _panel(axes: Axes, view: _View, report: Report) -> None:
         axes.text(0.05, y + 0.021, name, color=FAINT, fontsize=8.5, va="center")
         unit = _unit(measurement.unit)
         short = len(unit) <= 3  # a long unit would run into the name: it goes below
-        value = f"{_number(measurement.value)} {unit if short else ''}".strip()
+        number = f"{measurement.value:.0f}" if _is_count(measurement) else _number(measurement.value)
+        value = f"{number} {unit if short else ''}".strip()
         axes.text(0.95, y, value, color=TEXT, fontsize=11, fontweight="bold", ha="right", va="center")
         below = "  ".join(part for part in (_interval(measurement), "" if short else unit) if part)
         axes.text(0.95, y + 0.021, below, color=FAINT, fontsize=8.5, ha="right", va="center")
@@ -296,11 +299,15 @@ def _plain(segment: str) -> str:
 
 def _unit(unit: str) -> str:
     """UCUM as people write it."""
-    return {"1": "", "mL/m2": "mL/m²", "m2": "m²", "mL/min/{1.73_m2}": "mL/min/1.73 m²"}.get(unit, unit)
+    return {"1": "", "mm2": "mm²", "mL/m2": "mL/m²", "m2": "m²", "mL/min/{1.73_m2}": "mL/min/1.73 m²"}.get(unit, unit)
 
 
 def _number(value: float) -> str:
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.1f}"
+
+
+def _is_count(measurement: Measurement) -> bool:
+    return measurement.unit == "1" and float(measurement.value).is_integer()
 
 
 def _interval(measurement: Measurement) -> str:
