@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,11 +35,13 @@ class Assembled:
         masks: segment key -> bool; a kidney's mask holds its parts and its sinus.
         probability: target -> float32, the larger of the two sides.
         boxes: side -> (low, high) in voxels, half open: everything of that side lies inside.
+        parts: slices (K, J, I) around what is more than nothing, slab by slab; those of two sides may overlap.
     """
 
     masks: dict[str, NDArray[np.bool_]]
     probability: dict[str, NDArray[np.float32]]
     boxes: dict[str, Box]
+    parts: list[tuple[slice, slice, slice]]
 
     def places(self) -> list[Box]:
         """Boxes that do not meet and, together, hold everything: one for each side, or one for both."""
@@ -59,10 +62,12 @@ def assemble(image: Image, refined: dict[str, Refined]) -> Assembled:
     """Carry each kidney to the scan's grid and let the classes compete there."""
     masks = {key(side, target): lazy_zeros(image.shape, bool) for side in refined for target in TARGETS}
     probability = {target: lazy_zeros(image.shape, np.float32) for target in TARGETS}
-    boxes = {}
+    boxes: dict[str, Box] = {}
+    parts: list[tuple[slice, slice, slice]] = []
     for side, kidney in refined.items():
         grid, tissues = _trimmed(kidney)
         low, high = index_box(image, corners_ras(grid), margin=1)
+        overlapping = any((low < other[1]).all() and (other[0] < high).all() for other in boxes.values())
         boxes[side] = low, high
         labels = np.empty(high - low, np.uint8)
         for k in range(low[0], high[0], _SLAB):  # slab by slab stays in the cache
@@ -70,14 +75,23 @@ def assemble(image: Image, refined: dict[str, Refined]) -> Assembled:
             carried = carry(tissues, grid, image.cropped(slab_low, slab_high)).clamp_(max=1).numpy()
             organ = np.minimum(carried.sum(axis=0), 1)
             labels[k - low[0] : k - low[0] + _SLAB] = most_likely(np.stack([1 - organ, *carried]))
-            inside = tuple(map(slice, slab_low, slab_high))
+            something = bounding_box(organ)
+            if something is None:
+                continue
+            inside = _shifted(something, slab_low)
+            parts.append(inside)
             for target, found in (("kidney", organ), *((target, carried[tissue - 1]) for target, tissue in _TISSUES.items())):
-                np.maximum(probability[target][inside], found, out=probability[target][inside])
+                there = probability[target][inside]
+                there[...] = np.maximum(there, found[something]) if overlapping else found[something]
         filled = bounding_box(labels)
         if filled is not None:
-            inside = tuple(slice(axis.start + start, axis.stop + start) for axis, start in zip(filled, low, strict=True))
-            _draw(masks, side, _cleaned(labels[filled], image.voxel_ml), inside)
-    return Assembled(masks, probability, boxes)
+            _draw(masks, side, _cleaned(labels[filled], image.voxel_ml), _shifted(filled, low))
+    return Assembled(masks, probability, boxes, parts)
+
+
+def _shifted(box: tuple[slice, slice, slice], start: Iterable[int]) -> tuple[slice, slice, slice]:
+    k, j, i = (slice(axis.start + int(first), axis.stop + int(first)) for axis, first in zip(box, start, strict=True))
+    return k, j, i
 
 
 def _draw(masks: dict[str, NDArray[np.bool_]], side: str, labels: NDArray[np.uint8], inside: tuple[slice, ...]) -> None:

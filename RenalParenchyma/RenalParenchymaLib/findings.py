@@ -28,10 +28,9 @@ Maps = Mapping[str, NDArray[np.float32]]
 def uncertainty_maps(assembled: Assembled, image: Image) -> dict[str, NDArray[np.float32]]:
     """Target -> uncertainty on the 0-100 scale, (K, J, I)."""
     maps = {target: lazy_zeros(image.shape, np.float32) for target in TARGETS}
-    for low, high in assembled.places():
-        inside = tuple(map(slice, low, high))
+    for part in assembled.parts:
         for target in TARGETS:
-            maps[target][inside] = entropy_map(assembled.probability[target][inside])
+            maps[target][part] = entropy_map(assembled.probability[target][part])
     return maps
 
 

@@ -102,6 +102,18 @@ def test_a_box_holds_everything_of_its_side(a_scan):
     assert ndimage.center_of_mass(assembled.masks["left_kidney"]) == pytest.approx((16, 15, 14), abs=0.01)
 
 
+def test_parts_hold_all_probability_and_little_else():
+    scan = Image.from_spacing(np.zeros((60, 40, 50), np.int16), (1, 1, 1))
+    near, far = (np.where(ball(9, (24, 24, 24), (12, 12, 12)), PARENCHYMA, 0) for _ in range(2))
+    sure = {"left": refined_from(near, (2, 3, 4), certainty=1.0), "right": refined_from(far, (22, 12, 30), certainty=1.0)}
+    assembled = assemble(scan, sure)
+    inside = np.zeros(scan.shape, bool)
+    for part in assembled.parts:
+        inside[part] = True
+    assert not assembled.probability["kidney"][~inside].any()
+    assert (assembled.probability["kidney"][inside] > 0).mean() > 0.4
+
+
 def test_no_kidney_gives_empty_probabilities(a_scan):
     assembled = assemble(a_scan, {})
     assert assembled.masks == {}

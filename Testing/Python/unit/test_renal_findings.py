@@ -36,7 +36,7 @@ def assembled_in(boxes) -> Assembled:
             soft = np.where(p > 0.002, p, 0)[inside]
             probability[target][inside] = np.maximum(probability[target][inside], soft)
             masks[f"{side}_{target}"][inside] = soft > 0.5
-    return Assembled(masks, probability, boxes)
+    return Assembled(masks, probability, boxes, [tuple(map(slice, *box)) for box in boxes.values()])
 
 
 @pytest.fixture(params=[BOXES, CUT_OFF, MEETING], ids=["apart", "cut off", "meeting"])
