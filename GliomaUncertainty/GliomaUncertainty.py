@@ -202,7 +202,7 @@ class GliomaUncertaintyLogic(SegmentationLogic):
 
     def inputNotes(self, nodes):
         """What a missing sequence costs."""
-        return {name: _("Missing: the intervals become wider.") for name in TITLES if nodes.get(name) is None}
+        return {name: _("Optional: without it the intervals are wider.") for name in TITLES if nodes.get(name) is None}
 
     def guessInputs(self):
         """By name and DICOM header, within the study of the volume in the slice views or the one that tells most."""
@@ -220,7 +220,9 @@ class GliomaUncertaintyLogic(SegmentationLogic):
             found = assign(names, headers)
             if len(found) > len(best):
                 best = {name: (nodes[n], guess(names[n], headers[n]).reason) for name, n in found.items()}
-        return {name: (node, _("Guessed from {reason}.").format(reason=why) if why else "") for name, (node, why) in best.items()}
+        # The name itself stands in the selector above the sentence.
+        reasons = {name: why.replace(f" “{node.GetName()}”", "") for name, (node, why) in best.items()}
+        return {name: (best[name][0], _("Guessed from {reason}.").format(reason=why) if why else "") for name, why in reasons.items()}
 
     def referenceInput(self, inputs):
         return "t1ce" if "t1ce" in inputs else "flair"
@@ -256,14 +258,14 @@ class GliomaUncertaintyLogic(SegmentationLogic):
 
     def changesSince(self, prior):
         """The category of RANO 2.0 first, then the change of every volume."""
-        from GliomaUncertaintyLib.rano import against_prior
+        from GliomaUncertaintyLib.rano import RESEARCH, against_prior
 
         response = against_prior(prior, self.result.measurements, inputs=[{"uid": self.result.image.uid}])
         self.result.extras["response"] = response.to_dict()
-        return [*self._responseSentences(response), *super().changesSince(prior)]
+        return [*self._responseSentences(response), *super().changesSince(prior), RESEARCH]
 
     def _responseSentences(self, response):
-        from GliomaUncertaintyLib.rano import RESEARCH, WORDS
+        from GliomaUncertaintyLib.rano import WORDS
 
         sentences = [response.why]
         if response.progression is not None:
@@ -272,7 +274,7 @@ class GliomaUncertaintyLogic(SegmentationLogic):
         if response.product_category:
             by_product = _("By the sum of bidimensional products: {words} ({category}).")
             sentences.append(by_product.format(words=WORDS[response.product_category], category=response.product_category))
-        return [*sentences, *response.warnings, RESEARCH]
+        return [*sentences, *response.warnings]
 
     # ---- comparing and writing
 
@@ -290,7 +292,7 @@ class GliomaUncertaintyLogic(SegmentationLogic):
 
         scheme = self.getParameterNode().scheme.value
         nothing = np.zeros(self.result.image.shape, bool)
-        return {f"labels_{scheme}": label_map({target: self.result.segments.get(target, nothing) for target in TARGETS}, scheme)}
+        return {"labels": label_map({target: self.result.segments.get(target, nothing) for target in TARGETS}, scheme)}
 
     def referenceMasks(self, node, scheme):
         """Segments named like the targets as they are; else label values in the chosen scheme."""

@@ -1,11 +1,13 @@
-"""Pictures of the panel in each state, for the documentation: python Testing/screenshots.py [FOLDER].
+"""Pictures of the panels in each state, for the documentation: python Testing/screenshots.py [FOLDER] [--only renal|glioma].
 
-Drives the real .ui files, module and worker on the stand-ins of Testing/Python/panel, with the model that ships, or with the
-toy of the tests if there is none. Writes docs/screenshots/*.png, or into FOLDER.
+Drives the real .ui files, modules and worker on the stand-ins of Testing/Python/panel, with the models that ship, or with the
+toys of the tests where there is none. Writes docs/screenshots/*.png, or into FOLDER. Slice views are drawn by
+DeepVolumetryLib.host.
 """
 
 from __future__ import annotations
 
+import argparse
 import os
 import signal
 import sys
@@ -14,10 +16,11 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), str(ROOT / "RenalParenchyma"), str(ROOT / "Testing" / "Python" / "panel")]
+sys.path[:0] = [str(ROOT), *(str(ROOT / name) for name in ("RenalParenchyma", "GliomaUncertainty", "Testing/Python/panel"))]
 
 import screenshot  # noqa: E402
 import standins  # noqa: E402
+from PySide6.QtGui import QImage  # noqa: E402
 from toy import toy_model  # noqa: E402
 
 from DeepVolumetryLib import modules  # noqa: E402
@@ -25,30 +28,53 @@ from DeepVolumetryLib.bundle import list_bundles  # noqa: E402
 from DeepVolumetryLib.image import Image  # noqa: E402
 
 WIDTH = 440
-PATIENCE_S = 150
+PATIENCE_S = 600
 SECTIONS = ("inputs", "model", "segment", "review", "correct", "measurements", "export")
 PATIENT = {"age": 52, "height": 178, "weight": 81, "creatinine": 1.1}
 
 
 class Camera:
-    """The panel and where its pictures go."""
+    """A panel and where its pictures go."""
 
-    def __init__(self, folder: Path, isReal: bool) -> None:
+    def __init__(self, key: str, folder: Path, scratch: Path) -> None:
         import qt
         from standins.dialogs import script
         from standins.loading import load_module
 
-        if isReal:
+        self.isReal = bool(list_bundles(key))
+        if self.isReal:
             script.answer(qt.QMessageBox.Yes)  # the license of its data is asked for once
-        self.folder, self.isReal = folder, isReal
-        self.module = load_module("RenalParenchyma", ROOT / "RenalParenchyma", show=True)
+        else:
+            (scratch / key).mkdir()
+            modules.MODULES[key] = toy_model.make(scratch / key, key)
+        title = modules.MODULES[key].title
+        self.folder, self.scratch = folder, scratch
+        self.module = load_module(title, ROOT / title, show=True)
         self.ui, self.widget = self.module.ui, self.module.widget
 
-    def take(self, name: str, *sections: str) -> None:
+    def take(self, name: str, *sections: str) -> Path:
         """One picture with only the given sections unfolded."""
         for section in SECTIONS:
             getattr(self.ui, f"{section}CollapsibleButton").collapsed = section not in sections
-        screenshot.grab(self.module.container, self.folder / f"{name}.png", WIDTH)
+        return screenshot.grab(self.module.container, self.folder / f"{name}.png", WIDTH)
+
+    def takeWithView(self, name: str, *sections: str) -> None:
+        """As `take`, with the axial slice view beside it that shows what the panel made it show."""
+        import slicer
+
+        from DeepVolumetryLib.host.render import render_slices
+
+        panel = self.take(name, *sections)
+        composite = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")[0]
+        background, overlay = (
+            slicer.mrmlScene.GetNodeByID(identifier or "")
+            for identifier in (composite.GetBackgroundVolumeID(), composite.GetForegroundVolumeID())
+        )
+        slice_to_ras = slicer.util.arrayFromVTKMatrix(slicer.mrmlScene.GetNodeByID("vtkMRMLSliceNodeRed").GetSliceToRAS())
+        shown = [node for node in slicer.util.getNodesByClass("vtkMRMLSegmentationNode") if node.GetDisplayNode().GetVisibility()]
+        height = QImage(str(panel)).height()
+        view = render_slices(background, self.scratch / "view.png", shown[0], overlay, slice_to_ras[:3, 3], height, ("Axial",))
+        screenshot.beside(panel, view, panel)
 
     def wait(self, condition) -> None:
         import slicer
@@ -60,68 +86,155 @@ class Camera:
                 raise TimeoutError(self.widget.runSection.message.text)
             time.sleep(0.01)
 
-    def load(self, name: str):
-        """The phantom study; for the toy, its labels as the gray values that the toy understands."""
-        from DeepVolumetryLib.mrml.volumes import node_from_image
-        from RenalParenchymaLib import demo
+    def segment(self) -> None:
+        """Press Segment and wait for everything that follows."""
+        self.ui.runButton.click()
+        self.wait(lambda: not self.widget.runSection.isRunning)
+        if self.widget.logic.result is None:
+            raise RuntimeError(f"{self.widget.runSection.message.text}\n{self.ui.logText.toPlainText()}")
+        self.wait(lambda: self.widget.logic._measured is not None)
 
-        if self.isReal:
-            node = self.widget.logic.makeSample()
-            node.SetName("Abdomen CT")
-        else:
-            labels, names = demo.reference()
-            values = {"parenchyma": 100, "tumor": 200, "cyst": 300, "sinus": 40}
-            voxels = sum((labels.voxels == value) * values[called.split("_")[1]] for value, called in names.items())
-            node = node_from_image(Image(voxels.astype("int16"), labels.ijk_to_ras, "CT"), name)
-        self.ui.inputSelector.setCurrentNode(node)
-        return node
+    def fail(self, name: str, running: str, progress: int) -> None:
+        """Pictures of a run on its way and of a worker that was killed."""
+        ui, widget = self.ui, self.widget
+        ui.runButton.click()
+        self.wait(lambda: ui.progressBar.maximum > 0 and ui.progressBar.value > progress)
+        self.take(running, "inputs", "segment")
+        os.kill(widget.logic._client.pid, signal.SIGKILL)
+        self.wait(lambda: not widget.runSection.isRunning)
+        ui.logCollapsibleButton.collapsed = not ui.logText.toPlainText()
+        self.take(name, "inputs", "segment")
+        ui.logCollapsibleButton.collapsed = True
+        widget.runSection.message.clear()
+
+    def takeExport(self, name: str) -> None:
+        self.ui.exportFolderPathLineEdit.currentPath = str(self.scratch / "Report")
+        self.ui.exportAllButton.click()
+        self.ui.exportFolderPathLineEdit.currentPath = "Documents/Report"
+        self.widget.exportSection.message.info("Written to Documents/Report")
+        self.take(name, "export")
 
 
-def main(folder: Path) -> None:
-    standins.install()
-    with tempfile.TemporaryDirectory() as toy:
-        isReal = bool(list_bundles("renal"))
-        if not isReal:
-            modules.MODULES["renal"] = toy_model.make(Path(toy))
-        takeAll(Camera(folder, isReal), Path(toy))
-
-
-def takeAll(camera: Camera, scratch: Path) -> None:
-    ui, widget = camera.ui, camera.widget
+def takeRenal(camera: Camera) -> None:
+    ui = camera.ui
     camera.take("1-empty", "inputs", "segment")
-
-    node = camera.load("slow")
+    node = _renalStudy(camera)
     ui.sexComboBox.currentIndex = 2
     for name, value in PATIENT.items():
         getattr(ui, f"{name}SpinBox").value = value
-    ui.runButton.click()
-    camera.wait(lambda: ui.progressBar.maximum > 0 and ui.progressBar.value > (300 if camera.isReal else 20))
-    camera.take("3-running", "inputs", "segment")
-    os.kill(widget.logic._client.pid, signal.SIGKILL)
-    camera.wait(lambda: not widget.runSection.isRunning)
-    ui.logCollapsibleButton.collapsed = not ui.logText.toPlainText()
-    camera.take("8-error", "inputs", "segment")
-    ui.logCollapsibleButton.collapsed = True
-
+    camera.fail("8-error", "3-running", 300 if camera.isReal else 20)
     node.SetName("Abdomen CT")
-    widget.runSection.message.clear()
     camera.take("2-ready", "inputs", "model", "segment")
-    ui.runButton.click()
-    camera.wait(lambda: widget.logic.result is not None and not widget.runSection.isRunning)
-    camera.wait(lambda: widget.logic.notes())
+    camera.segment()
     for _ in range(3):
         ui.looksRightButton.click()
     camera.take("4-review", "segment", "review")
     camera.take("5-correct", "review", "correct")
     camera.take("6-measurements", "measurements")
+    camera.takeExport("7-export")
 
-    ui.exportFolderPathLineEdit.currentPath = str(scratch / "Report")
-    ui.exportAllButton.click()
-    ui.exportFolderPathLineEdit.currentPath = "Documents/Report"
-    widget.exportSection.message.info("Written to Documents/Report")
-    camera.take("7-export", "export")
-    camera.module.unload()
+
+def _renalStudy(camera: Camera):
+    """The phantom study; for the toy, its labels as the gray values that the toy understands."""
+    from DeepVolumetryLib.mrml.volumes import node_from_image
+    from RenalParenchymaLib import demo
+
+    if camera.isReal:
+        node = camera.widget.logic.makeSample()
+        node.SetName("Abdomen CT")
+    else:
+        labels, names = demo.reference()
+        values = {"parenchyma": 100, "tumor": 200, "cyst": 300, "sinus": 40}
+        voxels = sum((labels.voxels == value) * values[called.split("_")[1]] for value, called in names.items())
+        node = node_from_image(Image(voxels.astype("int16"), labels.ijk_to_ras, "CT"), "slow")
+    camera.ui.inputSelector.setCurrentNode(node)
+    return node
+
+
+def takeGlioma(camera: Camera) -> None:
+    from DeepVolumetryLib.mrml.volumes import node_from_image
+    from GliomaUncertaintyLib import demo
+
+    ui, widget = camera.ui, camera.widget
+    camera.take("glioma-1-empty", "inputs", "segment")
+    for name, image in demo.study().items():
+        node_from_image(image, widget.logic.sampleNames[name])
+    ui.guessButton.click()
+    camera.take("glioma-2-ready", "inputs", "model", "segment")
+    if not camera.isReal:
+        ui.flairSelector.currentNode().SetName("slow")
+    camera.fail("glioma-10-error", "glioma-3-running", 300 if camera.isReal else 20)
+    ui.flairSelector.currentNode().SetName("GliomaPhantom FLAIR")
+    camera.segment()
+    camera.takeWithView("glioma-4-result", "segment", "review")
+    for _ in range(2):
+        ui.looksRightButton.click()
+    camera.takeWithView("glioma-5-regions", "review")
+    ui.overlayTargetComboBox.currentIndex = 0
+    ui.overlayCheckBox.checked = False
+    ui.hideCheckBox.checked = True
+    camera.takeWithView("glioma-6-certain", "review")
+    ui.hideCheckBox.checked, ui.overlayCheckBox.checked = False, True
+    camera.take("glioma-7-correct", "correct")
+    _priorStudy(camera)
+    _compareWithTruth(camera)
+    camera.take("glioma-8-measurements", "measurements")
+    camera.takeExport("glioma-9-export")
+
+
+def _priorStudy(camera: Camera) -> None:
+    """A report of the same tumor when it was smaller."""
+    import json
+
+    path = camera.widget.logic.exportJson(camera.scratch / "Prior")
+    report = json.loads(path.read_text(encoding="utf-8"))
+    for measurement in report["measurements"]:
+        for bound in ("value", "low", "high"):
+            if measurement["unit"] in ("mL", "mm2") and measurement.get(bound):
+                measurement[bound] *= 0.66
+    report["inputs"] = []
+    path.write_text(json.dumps(report), encoding="utf-8")
+    camera.ui.priorPathLineEdit.currentPath = str(path)
+    camera.ui.priorPathLineEdit.blockSignals(True)
+    camera.ui.priorPathLineEdit.currentPath = "Documents/2026-05/report.json"
+    camera.ui.priorPathLineEdit.blockSignals(False)
+
+
+def _compareWithTruth(camera: Camera) -> None:
+    import slicer
+
+    from DeepVolumetryLib.mrml.volumes import node_from_image
+    from GliomaUncertaintyLib import demo
+
+    labels, _names = demo.reference()
+    volume = node_from_image(labels, "truth")
+    node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLLabelMapVolumeNode", "Radiologist")
+    slicer.modules.volumes.logic().CreateLabelVolumeFromVolume(slicer.mrmlScene, node, volume)
+    slicer.mrmlScene.RemoveNode(volume)
+    ui = camera.ui
+    ui.measurementsCollapsibleButton.collapsed = ui.comparisonCollapsibleButton.collapsed = False
+    ui.referenceSelector.setCurrentNode(node)
+    ui.referenceSchemeComboBox.currentIndex = ui.referenceSchemeComboBox.findData("brats2021")
+    ui.compareButton.click()
+
+
+def main() -> None:
+    takes = {"renal": takeRenal, "glioma": takeGlioma}
+    parser = argparse.ArgumentParser(description=__doc__.partition(":")[0])
+    parser.add_argument("folder", type=Path, nargs="?", default=ROOT / "docs" / "screenshots")
+    parser.add_argument("--only", choices=takes)
+    arguments = parser.parse_args()
+    standins.install()
+    import slicer
+
+    with tempfile.TemporaryDirectory() as scratch:
+        for key, take in takes.items():
+            if arguments.only in (None, key):
+                camera = Camera(key, arguments.folder, Path(scratch))
+                take(camera)
+                camera.module.unload()
+                slicer.mrmlScene.Clear(0)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "docs" / "screenshots")
+    main()

@@ -29,16 +29,18 @@ def render_slices(
     overlay: Any = None,
     center_ras: Sequence[float] | None = None,
     view_size: int = 420,
+    orientations: Sequence[str] = ORIENTATIONS,
 ) -> Path:
-    """Three slices side by side: axial, coronal, sagittal, with segments and an overlay if given.
+    """Slices side by side: axial, coronal, sagittal, with segments and an overlay if given.
 
     Args:
         volume: the volume node in the background; its window is used.
         out_png: where the picture goes.
         segmentation: segmentation node to draw; others in the scene are not drawn.
-        overlay: volume node laid over it, with its color legend, e.g. an uncertainty map.
+        overlay: volume node laid over it, e.g. an uncertainty map; its color legend is in the last view.
         center_ras: the point in world coordinates where the slices meet; the center of the largest segment, else of the volume.
         view_size: width and height of one view in pixels.
+        orientations: the views, from left to right.
 
     Raises:
         ResourceError: if this machine cannot draw without a screen.
@@ -47,7 +49,8 @@ def render_slices(
     point = tuple(center_ras) if center_ras is not None else _middle(segmentation, volume)
     hidden = _hide_others(segmentation)
     try:
-        pictures = [_view(orientation, volume, overlay, point, view_size) for orientation in ORIENTATIONS]
+        views = [(orientation, orientation == orientations[-1]) for orientation in orientations]
+        pictures = [_view(orientation, volume, overlay, point, view_size, legend) for orientation, legend in views]
     finally:
         for display in hidden:
             display.SetVisibility(True)
@@ -71,7 +74,7 @@ def _choose_window() -> None:
     raise ResourceError("Pictures cannot be drawn without a screen here: install libegl1 and libgl1-mesa-dri, or libosmesa6.")
 
 
-def _view(orientation: str, volume: Any, overlay: Any, point: Sequence[float], size: int) -> np.ndarray:
+def _view(orientation: str, volume: Any, overlay: Any, point: Sequence[float], size: int, legend: bool) -> np.ndarray:
     """One slice view as an RGB array (rows from the top)."""
     scene, application = slicer.mrmlScene, slicer.app.applicationLogic()
     window, renderer = vtk.vtkRenderWindow(), vtk.vtkRenderer()
@@ -93,7 +96,7 @@ def _view(orientation: str, volume: Any, overlay: Any, point: Sequence[float], s
     mapper = _image_mapper(renderer)  # before the managers: props are drawn in the order in which they were added
     managers = _displayable_managers(renderer, slice_node)
     try:
-        _aim(logic, slice_node, orientation, volume, overlay, point, size)
+        _aim(logic, slice_node, orientation, volume, overlay, point, size, legend)
         mapper.SetInputConnection(logic.GetImageDataConnection())
         window.Render()
         return _pixels(window)
@@ -130,12 +133,12 @@ def _displayable_managers(renderer: Any, slice_node: Any) -> Any:
     return managers
 
 
-def _aim(logic: Any, slice_node: Any, orientation: str, volume: Any, overlay: Any, point: Sequence[float], size: int) -> None:
+def _aim(logic: Any, slice_node: Any, orientation: str, volume: Any, overlay: Any, point: Sequence[float], size: int, legend: bool) -> None:
     composite = logic.GetSliceCompositeNode()
     composite.SetBackgroundVolumeID(volume.GetID())
     composite.SetForegroundVolumeID(overlay.GetID() if overlay else None)
     composite.SetForegroundOpacity(0.6)
-    if orientation == ORIENTATIONS[-1]:  # the color legend appears where it notices that layers changed: once is enough
+    if legend:  # it appears where it notices that layers changed: once is enough
         composite.SetInteractionFlags(composite.ForegroundVolumeFlag)
         composite.Modified()
         composite.SetInteractionFlags(0)

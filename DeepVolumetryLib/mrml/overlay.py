@@ -1,6 +1,6 @@
 """Maps as volumes over the image: uncertainty from 0 to 100 with its own colors, window and legend; probability in percent.
 
-In the scene they are whole numbers (docs/decisions/0007-maps-in-the-scene.md); what is measured and exported is the result's own.
+In the scene they are whole numbers (docs/decisions/0008-maps-in-the-scene.md); what is measured and exported is the result's own.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ _COLORS_NAME = "DeepVolumetry Uncertainty"
 _COLORS_FILE = RESOURCES / "ColorTables" / "DeepVolumetryUncertainty.ctbl"
 _VISIBLE_FROM = 10.0
 _OPACITY = 0.6
+_LEGEND_SIZE, _LEGEND_POSITION = (0.07, 0.4), (0.97, 0.5)  # of the view; 0 is left and bottom, 1 is right and top
 
 
 def show_uncertainty(result: Result, input_node: Any) -> dict[str, Any]:
@@ -79,6 +80,9 @@ def _create_display(node: Any) -> None:
     legend.SetLabelFormat("%.0f")
     legend.SetMaxNumberOfColors(256)
     legend.SetNumberOfLabels(5)
+    legend.SetSize(*_LEGEND_SIZE)  # its letters grow with it; Slicer's own size covers a third of a small view
+    legend.SetPosition(*_LEGEND_POSITION)
+    legend.GetLabelTextProperty().SetFontFamilyToArial()
 
 
 def _windowed_display() -> Any:

@@ -13,6 +13,7 @@ from .message import Message
 
 HEIGHT_OF_FRAME = 4
 NUMBER_WIDTH = 44
+ROW_HEIGHT = 24
 
 
 class ComparisonSection:
@@ -61,7 +62,7 @@ class ComparisonSection:
             self.message.error(str(error))
         else:
             self._fillTable(compared)
-            self.message.hint(_("Score: QU-BraTS, 1 is best. It is the mean of Dice area, 1 − FTP and 1 − FTN."))
+            self.message.hint(_("Score: QU-BraTS, the mean of Dice area, 1 − FTP and 1 − FTN."))
         finally:
             slicer.app.restoreOverrideCursor()
 
@@ -82,6 +83,7 @@ class ComparisonSection:
         for column, tip in enumerate(tips):
             table.horizontalHeaderItem(column).setToolTip(tip)
         table.verticalHeader().setVisible(False)
+        table.verticalHeader().setDefaultSectionSize(ROW_HEIGHT)
         header = table.horizontalHeader()
         header.setHighlightSections(False)
         header.setMinimumSectionSize(NUMBER_WIDTH)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from ..measure.change import Change
     from ..measure.measurement import Measurement
 
 SIDES = {"left": "left", "right": "right", "total": "total", "both": "total"}
@@ -119,15 +120,16 @@ def changes(prior: Path, measurements: Iterable[Measurement], names: Mapping[str
     from ..measure.change import compare
     from ..report.files import read_json
 
-    lines = []
-    for change in compare(read_json(prior).measurements, measurements):
-        if change.name != "Volume" or change.before == change.after == 0:
-            continue
-        percent = f" ({change.percent:+.0f} %)".replace("-", "−") if math.isfinite(change.percent) else ""
-        words = f", {change.verdict}" if change.verdict else ""
-        place = _place(change.segment, names)
-        lines.append(f"{place}: {number(change.before)} → {number(change.after)} {change.unit}{percent}{words}")
-    return lines
+    found = [each for each in compare(read_json(prior).measurements, measurements) if each.name == "Volume" and (each.before or each.after)]
+    common = {each.verdict for each in found} if len(found) > 1 else set()
+    lines = [_change(each, names, "" if len(common) == 1 else each.verdict) for each in found]
+    return [*lines, *(f"All of them: {verdict}." for verdict in common if verdict and len(common) == 1)]
+
+
+def _change(change: Change, names: Mapping[str, str] | None, verdict: str) -> str:
+    percent = f" ({change.percent:+.0f} %)".replace("-", "−") if math.isfinite(change.percent) else ""
+    numbers = f"{number(change.before)} → {number(change.after)} {change.unit}{percent}"
+    return f"{_place(change.segment, names)}: {numbers}" + (f", {verdict}" if verdict else "")
 
 
 def as_text(measurements: Iterable[Measurement], names: Mapping[str, str] | None = None) -> str:

@@ -4,69 +4,40 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Mapping
-from dataclasses import replace
-from pathlib import Path
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import slicer
 from slicer.i18n import tr as _
-from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 
 from ..errors import DeepVolumetryError, InputError
+from .resultLogic import ResultLogic
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
-
     from ..engine.events import ErrorEvent, Event
     from ..modules import ModuleEntry
-    from ..result import Result, SegmentSpec
-    from .comparison import ComparedTarget
-    from .corrections import Corrections
+    from ..result import Result
 
 POLL_INTERVAL_S = 0.02
 
 
-class SegmentationLogic(ScriptedLoadableModuleLogic):
-    """Runs one module's pipeline on nodes of the scene and keeps its result up to date with edits and reviews.
+class SegmentationLogic(ResultLogic):
+    """Runs one module's pipeline on nodes of the scene.
 
     Attributes:
         module: key of the module ("renal"), set by the class that derives.
         sampleNames: name of the input -> name of its node in the phantom study.
-        inputTitles: name of the input -> what people call it; empty where there is only one.
-        preferredBackground: name of the input that the overlay lies over, "" for the one that the result lies on.
         showsProbability: add the probability maps to the scene.
-        result: the last result with everything that was corrected since; None if there is none.
-        nodes: what `result` is in the scene.
     """
 
     module: str | ModuleEntry = ""
     sampleNames: Mapping[str, str] = {}
-    inputTitles: Mapping[str, str] = {}
-    preferredBackground = ""
     showsProbability = False
 
     def __init__(self) -> None:
         super().__init__()
-        self.result: Result | None = None
-        self.nodes = None
         self._client = None
         self._inputs: dict[str, Any] = {}
-        self._corrections: Corrections | None = None
-        self._measured: Any = None
-
-    @property
-    def segmentationNode(self):
-        """The segmentation of the last result, None if there is none."""
-        return self.nodes.segmentation if self.nodes else None
-
-    @property
-    def inputNode(self):
-        """The volume that the last result was made from, None if it left the scene."""
-        from ..mrml.nodes import input_of
-
-        return input_of(self.nodes.segmentation) if self.nodes else None
 
     @property
     def isRunning(self) -> bool:
@@ -160,10 +131,6 @@ class SegmentationLogic(ScriptedLoadableModuleLogic):
             self._client.close()
             self._client = None
 
-    def forget(self) -> None:
-        """Let go of the result, after its nodes have left the scene."""
-        self.result = self.nodes = self._corrections = self._measured = None
-
     def segment(
         self, inputs: Mapping[str, Any], parameters: Mapping[str, Any] | None = None, bundle: str | None = None, device: str = "auto"
     ) -> Result:
@@ -193,182 +160,6 @@ class SegmentationLogic(ScriptedLoadableModuleLogic):
         images = find(self.module).submodule("demo").study()
         return {name: node_from_image(images[name], nodeName) for name, nodeName in self.sampleNames.items()}
 
-    # ---- correcting
-
-    def names(self) -> dict[str, str]:
-        """What to call measured things that are no segments ("total_kidney": "Both kidneys")."""
-        return {}
-
-    def measure(self, result: Result) -> Any:
-        """Measure a result afresh; what is returned is handed to `measureAgain`."""
-        raise NotImplementedError
-
-    def measureAgain(self, measured: Any, changed: Iterable[str] | None = None, reviewed: Any = None, parameters: Any = None) -> Any:
-        """The measurements after an edit, a review or with other parameters.
-
-        Args:
-            measured: what `measure` or the last call returned.
-            changed: keys of the segments that were edited.
-            reviewed: voxels that count as certain, (K, J, I).
-            parameters: as for `start`; None if they are the same.
-        """
-        raise NotImplementedError
-
-    def prepare(self) -> None:
-        """List what the model left open, once, so that measuring again is quick. A second or so on a large CT."""
-        if self.result and self._measured is None:
-            self._measured = self.measure(self.result)
-
-    def fittingMasks(self, changed: Iterable[str]) -> Mapping[str, NDArray[np.bool_]]:
-        """Masks that must follow an edit of others, for modules whose segments contain each other; by default none.
-
-        Args:
-            changed: keys of the segments that were edited; `result.segments` holds them as they are now.
-        """
-        return {}
-
-    def remeasure(self) -> bool:
-        """Take over what was edited in the scene, and let other segments follow. True if anything changed."""
-        if self._corrections is None:
-            return False
-        self.prepare()  # reads the masks that are about to change
-        changed = self._corrections.takeOver()
-        if changed:
-            for key, mask in self.fittingMasks(changed).items():
-                if key not in self.result.segments and mask.any():
-                    self.addSegment(key)
-                if key in self.result.segments:
-                    self._corrections.replace(key, mask)
-            changed |= self._corrections.takeOver()
-            edited = {*self.result.extras.get("edited_segments", ()), *changed}
-            self.result.extras["edited_segments"] = sorted(edited)
-            self._update(changed)
-        return bool(changed)
-
-    def setReviewed(self, index: int, how: str = "looks_right") -> None:
-        """Mark a review region; the intervals narrow."""
-        self.result.regions[index] = replace(self.result.regions[index], reviewed=how)
-        self._update(())
-
-    def setParameters(self, parameters: Mapping[str, Any]) -> None:
-        """Measure the result with other facts about the patient."""
-        if self.result:
-            self._update((), parameters)
-
-    def setCutOff(self, index: int, probability: float) -> None:
-        """Let the structure of a review region begin at another probability there; `remeasure` takes it over."""
-        from .cutOff import masksAt
-
-        self.remeasure()
-        box, masks = masksAt(self.result, self.result.regions[index], probability)
-        for key, mask in masks.items():
-            self._corrections.write(key, box, mask)
-
-    def missingSegments(self) -> list[SegmentSpec]:
-        """What the module can measure and the model did not find."""
-        return [spec for spec in self.result.specs if spec.key not in self.result.segments] if self.result else []
-
-    def addSegment(self, key: str) -> None:
-        """An empty segment to draw in, for a structure that the model did not find."""
-        self._corrections.addSegment(next(spec for spec in self.missingSegments() if spec.key == key))
-
-    def notes(self) -> list[str]:
-        """Sentences that belong below the measurements."""
-        return list(self.result.extras.get("notes", ())) if self.result else []
-
-    def changesSince(self, prior: Path) -> list[str]:
-        """What changed since the report.json of an earlier study, in sentences; empty if they have nothing in common.
-
-        Raises:
-            InputError: if the file is no report.
-        """
-        from .measurementTable import changes
-
-        return changes(prior, self.result.measurements, self.displayNames())
-
-    # ---- comparing
-
-    def labelSchemes(self) -> dict[str, tuple[str, str]]:
-        """What the values of a label map may mean: key -> title and meaning; for modules that read and write label maps."""
-        return {}
-
-    def referenceMasks(self, node: Any, scheme: str) -> dict[str, NDArray[np.bool_]]:
-        """A reference in the scene as target -> mask on the grid of the result.
-
-        Raises:
-            InputError: if its labels mean nothing in the scheme.
-        """
-        raise NotImplementedError
-
-    def compare(self, node: Any, scheme: str) -> list[ComparedTarget]:
-        """The result as it is now against a reference in the scene; see `referenceMasks`."""
-        from .comparison import compare
-
-        self.remeasure()
-        return compare(self.result, self.referenceMasks(node, scheme), self.scoredRegion())
-
-    def scoredRegion(self) -> NDArray[np.bool_] | None:
-        """Where true negatives count in a comparison, (K, J, I) on the grid of the result; everywhere by default."""
-        return None
-
-    # ---- showing
-
-    def targetName(self, target: str) -> str:
-        """What people call a target: as its segment if it has one."""
-        specs = self.result.specs if self.result else ()
-        return next((spec.name for spec in specs if spec.key == target), target.capitalize())
-
-    def displayNames(self) -> dict[str, str]:
-        """What to call segments, and measured things that are none."""
-        return {spec.key: spec.name for spec in (self.result.specs if self.result else ())} | self.names()
-
-    def backgrounds(self) -> dict[str, str]:
-        """The inputs of the last result that the overlay can lie over: name -> title."""
-        there = (name for name, node in self._inputs.items() if node.GetScene()) if self.result else ()
-        return {name: self.inputTitles.get(name, name) for name in there}
-
-    def showOverlay(self, target: str, opacity: float, threshold: float, background: str = "") -> None:
-        """Uncertainty of a target, "" for none, over an input in all slice views; over that of the result's grid if not named."""
-        if self.inputNode is None:
-            return
-        below = self._inputs.get(background)
-        from ..mrml.overlay import set_visible_from, show_as_foreground
-
-        node = self.nodes.uncertainty.get(target)
-        if node is not None and node.GetScene():
-            set_visible_from(node, threshold)
-        show_as_foreground(node, below if below and below.GetScene() else self.inputNode, opacity)
-
-    # ---- writing
-
-    def exportCsv(self, folder: Path) -> Path:
-        """Write measurements.csv; returns its path."""
-        from .exports import writeCsv
-
-        return writeCsv(self.result, folder)
-
-    def exportJson(self, folder: Path) -> Path:
-        """Write report.json; returns its path."""
-        from .exports import writeJson
-
-        return writeJson(self.result, folder)
-
-    def exportAll(self, folder: Path) -> Path:
-        """Write segmentation, label map, maps, table and report, all or nothing; returns the folder."""
-        from .exports import writeAll
-
-        return writeAll(self.result, folder, self.labelMap())
-
-    def labelMap(self) -> dict[str, NDArray[np.uint8]]:
-        """The segmentation as one volume of label values, under the name of its file; by default none."""
-        return {}
-
-    def exportLabelMap(self, folder: Path) -> Path:
-        """Write the label map; returns its path."""
-        from .exports import writeLabelMap
-
-        return writeLabelMap(self.result, folder, self.labelMap())
-
     # ---- helpers
 
     def _missingInput(self) -> str:
@@ -386,7 +177,6 @@ class SegmentationLogic(ScriptedLoadableModuleLogic):
         """Put a result into the scene, wholly or not at all."""
         from ..engine.events import ErrorEvent
         from ..mrml.results import show_result
-        from .corrections import Corrections
 
         if name := self._missingInput():
             return ErrorEvent(_("{name} was removed from the scene, so the result was dropped.").format(name=name), 2)
@@ -398,20 +188,5 @@ class SegmentationLogic(ScriptedLoadableModuleLogic):
         except Exception as error:
             logging.exception("The result could not be shown")
             return ErrorEvent(_("The result could not be shown ({reason}). The scene is as it was.").format(reason=error), 1)
-        self.result, self.nodes = event.result, nodes
-        self._corrections = Corrections(nodes.segmentation, event.result)
-        self._measured = None
+        self.take(event.result, nodes, self._inputs)
         return event
-
-    def _update(self, changed: Iterable[str], parameters: Mapping[str, Any] | None = None) -> None:
-        from ..mrml.results import update_measurements
-        from ..uncertainty.rank import reviewed_mask
-
-        result = self.result
-        reviewed = reviewed_mask(result.image, result.regions) if any(region.reviewed for region in result.regions) else None
-        self.prepare()
-        self._measured = self.measureAgain(self._measured, changed, reviewed, parameters)
-        result.measurements = list(self._measured.measurements)
-        result.extras["notes"] = list(self._measured.notes)
-        if self.inputNode is not None:
-            update_measurements(result.measurements, result, self.inputNode, self.names())

@@ -118,6 +118,7 @@ class GliomaPipeline:
             "conformal": conformal.to_dict(),
             "reference": together.reference,
             "sequences": list(together.images),
+            "motions": {name: motion.matrix.tolist() for name, motion in together.motions.items() if motion.moved},
         }
         segments = {name: mask for name, mask in masks.items() if mask.any()}
         return Result(

@@ -96,7 +96,7 @@ def a_segmented_panel(a_panel, a_warm_worker):
 def test_empty_panel_says_what_is_needed_and_what_may_be_left_out(a_panel):
     assert a_panel.said("t1ce") == "Needed, unless there is FLAIR. Choose a volume, or press Sample data."
     assert a_panel.said("flair") == "Needed, unless there is T1 with contrast."
-    assert a_panel.said("t1") == a_panel.said("t2") == "Missing: the intervals become wider."
+    assert a_panel.said("t1") == a_panel.said("t2") == "Optional: without it the intervals are wider."
     assert not a_panel.ui.runButton.enabled and a_panel.ui.runButton.toolTip == a_panel.said("t1ce")
 
 
@@ -104,7 +104,7 @@ def test_empty_panel_says_what_is_needed_and_what_may_be_left_out(a_panel):
 def test_one_of_the_two_is_enough_and_the_others_are_said_to_be_missing(a_panel, sequence):
     a_panel.choose(**{sequence: "the only one"})
     assert a_panel.ui.runButton.enabled and a_panel.said(sequence) == ""
-    assert {a_panel.said(other) for other in SEQUENCES if other != sequence} == {"Missing: the intervals become wider."}
+    assert {a_panel.said(other) for other in SEQUENCES if other != sequence} == {"Optional: without it the intervals are wider."}
 
 
 def test_sample_study_fills_all_four_selectors(a_panel):
@@ -119,7 +119,7 @@ def test_sequences_are_told_by_their_names_when_the_module_is_entered(a_panel):
     a_panel.add(t1="BraTS_001_t1", t1ce="BraTS_001_t1ce", t2="BraTS_001_t2", flair="BraTS_001_flair")
     a_panel.module.enter()
     assert a_panel.chosen() == {s: f"BraTS_001_{s}" for s in SEQUENCES}
-    assert a_panel.said("flair") == "Guessed from its name “BraTS_001_flair”."
+    assert a_panel.said("flair") == "Guessed from its name."
 
 
 def test_what_was_chosen_is_kept_when_the_module_is_entered_again_and_replaced_by_guess(a_panel):
@@ -351,6 +351,24 @@ def test_flair_lies_below_the_overlay_unless_another_sequence_is_chosen(a_segmen
     assert view.GetForegroundVolumeID() == panel.logic.nodes.uncertainty["WT"].GetID()
     combo.currentIndex = 1
     assert view.GetBackgroundVolumeID() == panel.selector("t1ce").currentNode().GetID()
+
+
+def test_sequence_that_the_run_moved_lies_below_the_overlay_where_it_belongs(a_panel):
+    import slicer
+
+    nodes = a_panel.choose(t1ce="T1ce", flair="moved FLAIR")
+    a_panel.run()
+    before = node_ids()
+    view = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")[0]
+    shown = slicer.mrmlScene.GetNodeByID(view.GetBackgroundVolumeID())
+    assert shown.GetName() == "moved FLAIR aligned" and shown.GetHideFromEditors() and not shown.GetSaveWithScene()
+    np.testing.assert_allclose(np.subtract(shown.GetOrigin(), nodes["flair"].GetOrigin()), (7, 0, -3))
+    assert shown.GetImageData() is nodes["flair"].GetImageData() and shown.GetDisplayNode() is nodes["flair"].GetDisplayNode()
+    a_panel.run()
+    assert len(node_ids()) == len(before)
+    slicer.mrmlScene.RemoveNode(a_panel.segmentation)
+    assert view.GetBackgroundVolumeID() == nodes["flair"].GetID()
+    assert "moved FLAIR aligned" not in [node.GetName() for node in slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")]
 
 
 def test_overlay_has_a_color_legend_of_its_own(a_segmented_panel):
@@ -589,8 +607,8 @@ def test_label_map_is_written_in_the_chosen_scheme(a_segmented_panel, tmp_path):
     ui.schemeComboBox.currentIndex = [ui.schemeComboBox.itemText(i) for i in range(ui.schemeComboBox.count)].index("BraTS 2017 to 2021")
     assert ui.schemeMeaningLabel.text == "1 necrosis or non-enhancing, 2 edema, 4 enhancing"
     ui.exportLabelMapButton.click()
-    assert panel.widget.exportSection.message.text == f"Written to {tmp_path / 'labels_brats2021.nrrd'}"
-    labels = read_image(tmp_path / "labels_brats2021.nrrd").voxels
+    assert panel.widget.exportSection.message.text == f"Written to {tmp_path / 'labels.nrrd'}"
+    labels = read_image(tmp_path / "labels.nrrd").voxels
     result = panel.logic.result
     np.testing.assert_array_equal(labels == 4, result.segments["ET"])
     np.testing.assert_array_equal(labels > 0, result.segments["WT"])
@@ -603,7 +621,7 @@ def test_everything_holds_the_label_map_and_the_maps_in_full_precision(a_segment
     panel.ui.exportFolderPathLineEdit.currentPath = str(folder)
     panel.ui.exportAllButton.click()
     maps = {f"{kind}_{target}.nrrd" for kind in ("probability", "uncertainty") for target in ("WT", "TC", "ET")}
-    others = {"labels_brats2023.nrrd", "segmentation.seg.nrrd", "measurements.csv", "report.json"}
+    others = {"labels.nrrd", "segmentation.seg.nrrd", "measurements.csv", "report.json"}
     assert {path.name for path in folder.iterdir()} == maps | others
     voxels = read_image(folder / "uncertainty_WT.nrrd").voxels
     np.testing.assert_array_equal(voxels, panel.logic.result.uncertainty["WT"])

@@ -1,6 +1,7 @@
 """A real, tiny stand-in for GliomaUncertainty's model: labels by gray value, everything else as the real one.
 
 What FLAIR (or T1 with contrast) is called decides what happens: "slow" takes a minute, "dies" ends the worker, "refused" is refused.
+A sequence that is called "moved" is said to have been moved.
 """
 
 import sys

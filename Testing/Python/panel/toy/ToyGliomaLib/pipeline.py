@@ -21,6 +21,8 @@ from .demo import VALUES
 
 CONFORMAL = ConformalTable({t: ConformalEntry.from_residuals([0.05 * n for n in range(1, 41)]) for t in (*TARGETS, "edema", "necrosis")})
 
+MOTION = [[1.0, 0.0, 0.0, 7.0], [0.0, 1.0, 0.0, 0.0], [0.0, 0.0, 1.0, -3.0], [0.0, 0.0, 0.0, 1.0]]
+
 
 class ToyPipeline:
     name = "toy"
@@ -37,7 +39,8 @@ class ToyPipeline:
                 if name in images:
                     self._accident(images[name].name, progress)
         with progress.phase("Measuring", share=0.5):
-            return self._result(image, parameters, [name for name in ("t1", "t1ce", "t2", "flair") if name not in images])
+            missing = [name for name in ("t1", "t1ce", "t2", "flair") if name not in images]
+            return self._result(image, parameters, missing, {name: MOTION for name in images if images[name].name.startswith("moved")})
 
     def _accident(self, name, progress):
         if name.startswith("slow"):
@@ -50,14 +53,15 @@ class ToyPipeline:
         if name.startswith("refused"):
             raise InputError("The images are of different patients. Choose the sequences of one study.")
 
-    def _result(self, image, parameters, missing):
+    def _result(self, image, parameters, missing, motions):
         values = {"ET": (VALUES["ET"],), "TC": (VALUES["ET"], VALUES["necrosis"])}
         values["WT"] = (*values["TC"], VALUES["edema"])
         probability = {}
+        gray, blur = _gray_values(image)
         for target in TARGETS:
-            inside = np.isin(image.voxels, values[target]).astype(np.float32)
-            inside[image.voxels == VALUES["faint"]] = 0.45 if target == "WT" else 0.0
-            probability[target] = ndimage.gaussian_filter(inside, 0.6).clip(0, 1)
+            inside = np.isin(gray, values[target]).astype(np.float32)
+            inside[gray == VALUES["faint"]] = 0.45 if target == "WT" else 0.0
+            probability[target] = ndimage.gaussian_filter(inside, blur).clip(0, 1)
         uncertainty = {target: entropy_map(p) for target, p in probability.items()}
         masks = {target: p > 0.5 for target, p in probability.items()}
         masks |= sub_regions(masks)
@@ -74,8 +78,21 @@ class ToyPipeline:
             regions=rank_regions(regions),
             provenance=Provenance("glioma", "0.1", "toy", "1.0", parameters=parameters.to_dict(), seconds={"total": 0.5}),
             warnings=[f"{name} is missing: the intervals are wider." for name in missing],
-            extras={"member_volumes_ml": members, "conformal": CONFORMAL.to_dict(), "notes": measured.notes},
+            extras={"member_volumes_ml": members, "conformal": CONFORMAL.to_dict(), "notes": measured.notes, "motions": motions},
         )
+
+
+def _gray_values(image):
+    """The gray values that the toy understands; for the real phantom those of its true labels. Also how much to blur, in voxels."""
+    if not image.name.startswith("GliomaPhantom"):
+        return image.voxels, 0.6
+    from GliomaUncertaintyLib import demo
+
+    labels, names = demo.reference()
+    gray = np.zeros(labels.shape, np.int16)
+    for value, name in names.items():
+        gray[labels.voxels == value] = VALUES[name]
+    return gray, 1.5
 
 
 def create(bundle, device):
