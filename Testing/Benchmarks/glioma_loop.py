@@ -1,7 +1,8 @@
 """What GliomaUncertainty is measured against: the same method, written down as one would first write it.
 
-Slice by slice and projection by projection, every channel sampled by ``scipy.ndimage.map_coordinates``, one slice at a time
-through the network, all members kept until the end. Geometry and weights are the module's own, so the result is the same.
+Slice by slice and projection by projection: the places are computed (once for all channels of the slice), every channel is sampled by
+``scipy.ndimage.map_coordinates``, one slice at a time goes through the network and back, and all members are kept until the end. Geometry
+and weights are the module's own, so the result is the same. Slices without brain are left out here too.
 """
 
 from __future__ import annotations
@@ -36,21 +37,18 @@ def mean_probability(
     points = np.argwhere(brain.any(axis=0)).astype(float)
     everyone = []
     for member in members:
-        view = member.projection
-        sphere = sphere_raster(view, points)
-        there = view.inverse(sphere.points(SAMPLES))
-        back = sphere.indices(view.forward(plane.points()))
-        everyone.append(np.stack([_one(network, volumes, k, view, sphere, there, back) for k in slices], axis=1))
+        sphere = sphere_raster(member.projection, points)
+        everyone.append(np.stack([_one(network, volumes, k, member.projection, plane, sphere) for k in slices], axis=1))
     return np.mean(everyone, axis=0) * brain[list(slices)]
 
 
 def _one(
-    network: torch.nn.Module, volumes: dict[str, NDArray], k: int, view: Projection, sphere: Raster, there: NDArray, back: NDArray
+    network: torch.nn.Module, volumes: dict[str, NDArray], k: int, view: Projection, plane: Raster, sphere: Raster
 ) -> NDArray[np.float32]:
     """Probabilities (3, J, I) of one slice in one projection."""
     rows, columns = sphere.shape
     channels = np.zeros((3 * len(SEQUENCES), rows, columns), np.float32)
-    places = np.moveaxis(np.nan_to_num(there, nan=-1e3), -1, 0)
+    places = np.moveaxis(np.nan_to_num(view.inverse(sphere.points(SAMPLES)), nan=-1e3), -1, 0)
     channel = 0
     for offset in (-NEIGHBOR_MM, 0, NEIGHBOR_MM):
         for name in SEQUENCES:
@@ -61,5 +59,5 @@ def _one(
             channel += 1
     with torch.inference_mode():
         probability = nested(network(torch.from_numpy(channels)[None]))[0].numpy()
-    target_places = np.moveaxis(back, -1, 0)
-    return np.stack([ndimage.map_coordinates(probability[n], target_places, order=1, mode="grid-constant") for n in range(len(TARGETS))])
+    back = np.moveaxis(sphere.indices(view.forward(plane.points())), -1, 0)
+    return np.stack([ndimage.map_coordinates(probability[n], back, order=1, mode="grid-constant") for n in range(len(TARGETS))])
