@@ -248,13 +248,13 @@ class GliomaUncertaintyLogic(SegmentationLogic):
 
         return remeasure(self.result.segments, self.result.image, measured, reviewed, changed)
 
-    def fittingMasks(self, changed):
+    def fittingMasks(self, masks, changed):
         import numpy as np
 
         from GliomaUncertaintyLib.nesting import KEYS, nested_after_edit
 
-        nothing = np.zeros(self.result.image.shape, bool)
-        return nested_after_edit({key: self.result.segments.get(key, nothing) for key in KEYS}, changed)
+        nothing = np.zeros_like(next(iter(masks.values())))
+        return nested_after_edit({key: masks.get(key, nothing) for key in KEYS}, changed)
 
     def changesSince(self, prior):
         """The category of RANO 2.0 first, then the change of every volume."""
@@ -317,12 +317,16 @@ class GliomaUncertaintyTest(ScriptedLoadableModuleTest):
     def test_phantomFromSegmentToExport(self):
         import tempfile
 
+        from GliomaUncertaintyLib import demo
+
         logic = GliomaUncertaintyLogic()
         self.addCleanup(logic.close)
         self.delayDisplay(_("Segmenting the phantom"))
         result = logic.segment(logic.makeSamples(), {"speed": "fast", "members": 2})
         volumes = self.volumes(result)
         self.assertIsNotNone(logic.segmentationNode)
+        known = demo.truth_ml(*demo.reference())
+        self.assertLess(abs(volumes["WT"] - known["WT"]) / known["WT"], 0.25)
         self.assertGreaterEqual(volumes["WT"], volumes["TC"])
         self.assertGreaterEqual(volumes["TC"], volumes["ET"])
         self.delayDisplay(_("Erasing the tumor"))

@@ -65,11 +65,20 @@ class Corrections:
         self._stamps[spec.key], self._boxes[spec.key] = 0, EMPTY
         self.node.GetSegmentation().AddSegment(segment, spec.key)
 
-    def replace(self, key: str, mask: NDArray[np.bool_]) -> None:
-        """Replace a whole segment (K, J, I) in the scene; `takeOver` then sees the change. Nothing is done if it is the same."""
-        box = union(self._boxes[key], bounding_box(mask) or EMPTY)
-        if box != EMPTY and (mask[box] != self.result.segments[key][box]).any():
-            self.write(key, box, mask[box])
+    @property
+    def box(self) -> Box:
+        """What holds all segments as they are now."""
+        whole = EMPTY
+        for box in self._boxes.values():
+            whole = union(whole, box)
+        return whole
+
+    def replace(self, key: str, box: Box, mask: NDArray[np.bool_]) -> None:
+        """As `write`, but nothing is touched that is the same already."""
+        inside = bounding_box(mask != self.result.segments[key][box])
+        if inside is not None:
+            place = tuple(slice(outer.start + s.start, outer.start + s.stop) for outer, s in zip(box, inside, strict=True))
+            self.write(key, place, mask[inside])
 
     def write(self, key: str, box: Box, mask: NDArray[np.bool_]) -> None:
         """Replace a segment inside a box (K, J, I) in the scene; `takeOver` then sees the change."""

@@ -99,11 +99,12 @@ class ResultLogic(ScriptedLoadableModuleLogic):
         if self.result and self._measured is None:
             self._measured = self.measure(self.result)
 
-    def fittingMasks(self, changed: Iterable[str]) -> Mapping[str, NDArray[np.bool_]]:
+    def fittingMasks(self, masks: Mapping[str, NDArray[np.bool_]], changed: Iterable[str]) -> Mapping[str, NDArray[np.bool_]]:
         """Masks that must follow an edit of others, for modules whose segments contain each other; by default none.
 
         Args:
-            changed: keys of the segments that were edited; `result.segments` holds them as they are now.
+            masks: segment key -> mask in the box that holds all segments, the edited ones as they are now.
+            changed: keys of the segments that were edited.
         """
         return {}
 
@@ -114,12 +115,7 @@ class ResultLogic(ScriptedLoadableModuleLogic):
         self.prepare()  # reads the masks that are about to change
         changed = self._corrections.takeOver()
         if changed:
-            for key, mask in self.fittingMasks(changed).items():
-                if key not in self.result.segments and mask.any():
-                    self.addSegment(key)
-                if key in self.result.segments:
-                    self._corrections.replace(key, mask)
-            changed |= self._corrections.takeOver()
+            changed |= self._letOthersFollow(changed)
             edited = {*self.result.extras.get("edited_segments", ()), *changed}
             self.result.extras["edited_segments"] = sorted(edited)
             self._update(changed)
@@ -250,6 +246,16 @@ class ResultLogic(ScriptedLoadableModuleLogic):
         return writeLabelMap(self.result, folder, self.labelMap())
 
     # ---- helpers
+
+    def _letOthersFollow(self, changed: Iterable[str]) -> set[str]:
+        """Keys of the segments that changed because others did."""
+        box = self._corrections.box
+        for key, mask in self.fittingMasks({key: mask[box] for key, mask in self.result.segments.items()}, changed).items():
+            if key not in self.result.segments and mask.any():
+                self.addSegment(key)
+            if key in self.result.segments:
+                self._corrections.replace(key, box, mask)
+        return self._corrections.takeOver()
 
     def _below(self, name: str) -> Any:
         """The volume of an input as the result saw it: in another place where the run moved it (`extras["motions"]`)."""
