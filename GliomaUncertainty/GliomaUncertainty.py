@@ -202,7 +202,10 @@ class GliomaUncertaintyLogic(SegmentationLogic):
 
     def inputNotes(self, nodes):
         """What a missing sequence costs."""
-        return {name: _("Optional: without it the intervals are wider.") for name in TITLES if nodes.get(name) is None}
+        costs = {name: _("Optional: without it the intervals are wider.") for name in TITLES}
+        costs["t1ce"] = _("Without it enhancing tumor and core cannot be told from the rest.")
+        costs["flair"] = _("Without it whole tumor and edema are unreliable.")
+        return {name: cost for name, cost in costs.items() if nodes.get(name) is None}
 
     def guessInputs(self):
         """By name and DICOM header, within the study of the volume in the slice views or the one that tells most."""

@@ -149,21 +149,37 @@ def _load(bundle: Bundle, name: str, device: Device) -> Module:
 
 
 def _conformal(inference: Mapping[str, Any], given: Mapping[str, Image]) -> ConformalTable:
-    """Calibration of the intervals; one of its own where sequences are missing, if the bundle was calibrated so."""
+    """Calibration of the intervals; one of its own where sequences are missing, if the bundle was calibrated so.
+
+    "any" is what scans without T1 or T2 are calibrated by. Where T1ce or FLAIR is missing it would be false: an enhancing tumor that
+    cannot be seen would get an interval of 0 to 0 mL. So there is none.
+    """
     missing = [name for name in SEQUENCES if name not in given]
+    if not missing:
+        return ConformalTable.from_dict(inference.get("conformal", {}))
     without = inference.get("conformal_without", {})
-    table = (without.get("+".join(missing)) or without.get("any")) if missing else None
-    return ConformalTable.from_dict(table or inference.get("conformal", {}))
+    fallback = {} if set(missing) & set(_WHAT_GOES) else without.get("any") or inference.get("conformal", {})
+    return ConformalTable.from_dict(without.get("+".join(missing)) or fallback)
 
 
 def _missing(given: Mapping[str, Image]) -> list[str]:
-    """A sentence about sequences that were not given."""
+    """Sentences about sequences that were not given."""
+    lost = [f"Without {TITLES[name]} {what}" for name, what in _WHAT_GOES.items() if name not in given]
+    if lost:
+        return [f"{sentence} No interval is stated." for sentence in lost]
     names = [TITLES[name] for name in SEQUENCES if name not in given]
     if not names:
         return []
     listed = " and ".join((", ".join(names[:-1]), names[-1]) if len(names) > 1 else names)
     verb, them = ("is", "it") if len(names) == 1 else ("are", "them")
     return [f"{listed} {verb} missing. The segmentation is less certain without {them}, and the intervals are wider."]
+
+
+_WHAT_GOES = {
+    "t1ce": "enhancing tumor and tumor core cannot be told from the rest: do not use their volumes.",
+    "flair": "whole tumor and edema are unreliable: check every slice.",
+}
+"""What a scan cannot show without a sequence."""
 
 
 class _Clock:

@@ -134,6 +134,17 @@ def test_intervals_without_a_sequence_have_a_calibration_of_their_own(a_glioma_b
     assert scales == [1.0, 2.0, 3.0]
 
 
+@pytest.mark.parametrize(("left_out", "words"), [("t1ce", "do not use their volumes"), ("flair", "check every slice")])
+def test_what_a_scan_cannot_show_gets_no_interval(a_glioma_bundle, a_glioma_head, left_out, words):
+    path = a_glioma_bundle / "configs" / "inference.json"
+    table = {"WT": {"residuals": [1.0] * 40}}
+    path.write_text(json.dumps({**json.loads(path.read_text()), "conformal": table, "conformal_without": {"any": table}}))
+    images = {name: image for name, image in a_glioma_head.items() if name != left_out}
+    result = run(create(a_glioma_bundle, "cpu"), images, Parameters(members=1))
+    assert all(measurement.low is None for measurement in result.measurements)
+    assert any(words in warning and "No interval is stated." in warning for warning in result.warnings)
+
+
 def test_a_calibrated_bundle_is_less_sure_of_the_same_masks(a_glioma_bundle, a_glioma_head):
     one = run(create(a_glioma_bundle, "cpu"), a_glioma_head)
     path = a_glioma_bundle / "configs" / "inference.json"
