@@ -14,7 +14,7 @@ from .console import Terminal
 
 app = typer.Typer(help="Models: list, verify, import, remove.")
 
-_MODULE = typer.Option("", "--module", help="renal; needed only where a name is not enough.")
+_MODULE = typer.Option("", "--module", help="renal or glioma; needed to import, else only where a name is not enough.")
 _JSON = typer.Option(False, "--json", help="Print JSON to stdout.")
 
 
@@ -67,7 +67,8 @@ def import_(
 @app.command()
 def remove(name: str = typer.Argument(..., show_default=False), module: str = _MODULE) -> None:
     """Delete an imported model. Models that ship with the extension stay."""
-    remove_bundle(name, _only_module(module))
+    owners = [find(module).key] if module else [key for key in MODULES if name in {path.name for path in list_bundles(key)}]
+    remove_bundle(name, owners[0] if owners else next(iter(MODULES)))
     Terminal().note(f"Removed {name}.")
 
 

@@ -62,7 +62,7 @@ def write_bundle(folder: Path, networks=("unet",), trained: bool = True) -> Path
 
     (folder / "models").mkdir(parents=True)
     (folder / "configs").mkdir()
-    arguments = {**architecture(), "features": (4, 4, 4, 4, 4, 4), "dropout": 0.02}
+    arguments = {**architecture(), "features": (4, 4, 4, 4, 4, 4), "dropout": 0.005}
     for number, name in enumerate(networks):
         torch.manual_seed(number)
         network = build(arguments)

@@ -35,23 +35,27 @@ def a_bundle(tmp_path):
     return folder
 
 
+def models_of(module, deepvolumetry):
+    return [row for row in deepvolumetry("models", "list", "--json").json["models"] if row["module"] == module]
+
+
 def test_a_model_can_be_imported_listed_verified_and_removed(deepvolumetry, a_bundle):
-    assert deepvolumetry("models", "import", a_bundle).code == 0
-    (row,) = deepvolumetry("models", "list", "--json").json["models"]
+    assert deepvolumetry("models", "import", a_bundle, "--module", "renal").code == 0
+    (row,) = models_of("renal", deepvolumetry)
     assert (row["name"], row["version"], row["license"], row["state"]) == ("my_kidneys", "2.0.0", "CC-BY-4.0", "verified")
     assert deepvolumetry("models", "verify", "my_kidneys").code == 0
     assert deepvolumetry("models", "remove", "my_kidneys").code == 0
-    assert deepvolumetry("models", "list", "--json").json == {"models": []}
+    assert models_of("renal", deepvolumetry) == []
 
 
 def test_changed_weights_are_refused_with_exit_code_3(deepvolumetry, a_bundle, a_kidney_file, tmp_path):
-    deepvolumetry("models", "import", a_bundle)
+    deepvolumetry("models", "import", a_bundle, "--module", "renal")
     weights = next((tmp_path / "home").rglob("model.safetensors"))
     weights.write_bytes(weights.read_bytes()[:-1] + b"x")
     answer = deepvolumetry("models", "verify")
     assert answer.code == 3
     assert "is not the one that was checked (SHA-256 differs)" in answer.sentence
-    assert deepvolumetry("models", "list", "--json").json["models"][0]["state"] == "refused"
+    assert models_of("renal", deepvolumetry)[0]["state"] == "refused"
     assert deepvolumetry("segment", "renal", "-i", a_kidney_file, "-o", tmp_path / "out", "--bundle", "my_kidneys").code == 3
     assert not (tmp_path / "out").exists()
 
@@ -59,13 +63,13 @@ def test_changed_weights_are_refused_with_exit_code_3(deepvolumetry, a_bundle, a
 @pytest.mark.skipif(not MODULES["renal"].manifest_path.exists(), reason="there is no shipped model to compare with")
 def test_a_model_for_other_labels_is_refused(a_bundle, tmp_path, capsys, monkeypatch):
     monkeypatch.setenv("DEEPVOLUMETRY_HOME", str(tmp_path / "home"))
-    assert main(["models", "import", str(a_bundle)]) == 3
+    assert main(["models", "import", str(a_bundle), "--module", "renal"]) == 3
     assert "labels are background, kidney but this module needs" in capsys.readouterr().err
 
 
 def test_a_folder_that_is_no_bundle_is_refused(deepvolumetry, tmp_path):
     (tmp_path / "empty").mkdir()
-    answer = deepvolumetry("models", "import", tmp_path / "empty")
+    answer = deepvolumetry("models", "import", tmp_path / "empty", "--module", "renal")
     assert answer.code == 3
     assert "not a MONAI bundle" in answer.sentence
 
