@@ -10,6 +10,7 @@ memory is that of a process each. The default image is a phantom CT of 512x512x3
 from __future__ import annotations
 
 import argparse
+import copy
 import json
 import os
 import statistics
@@ -29,6 +30,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 from scipy import ndimage
+from torch.utils.flop_counter import FlopCounterMode
 
 from DeepVolumetryLib.engine.client import WorkerClient
 from DeepVolumetryLib.engine.device import inference
@@ -39,7 +41,7 @@ from DeepVolumetryLib.image import Image
 from DeepVolumetryLib.image_io import read_image, write_volume
 from RenalParenchymaLib import demo
 from RenalParenchymaLib.assemble import _cleaned
-from RenalParenchymaLib.grids import box_grid
+from RenalParenchymaLib.grids import box_grid, sample
 from RenalParenchymaLib.intensity import likely_modality
 from RenalParenchymaLib.labels import BACKGROUND, CYST, PARENCHYMA, TUMOR
 from RenalParenchymaLib.laterality import assign_sides
@@ -157,9 +159,12 @@ def _compare(pipeline: RenalPipeline, image: Image, repeats: int) -> dict[str, A
     import renal_monai
 
     runs: dict[str, Callable[[], Any]] = {}
+    work = {}
     for name, parameters in (("pipeline", DEFAULT), ("pipeline, one member", LIKE_FOR_LIKE)):
+        fed = _captured(pipeline, image, parameters)
+        work[name] = _work(pipeline, fed)
         runs[name] = partial(_run, pipeline, image, parameters)
-        runs[f"bare networks of {name}"] = partial(_forward, pipeline, _captured(pipeline, image, parameters))
+        runs[f"bare networks of {name}"] = partial(_forward, pipeline, fed)
     runs["MONAI, whole volume"] = partial(renal_monai.whole_volume, pipeline.refiner.network, pipeline.device, image)
     contest = Contest(runs, warm_up=repeats > 1)
     contest.hold(repeats)
@@ -172,8 +177,13 @@ def _compare(pipeline: RenalPipeline, image: Image, repeats: int) -> dict[str, A
         candidate = located.candidates[number - 1]
         own = partial(owned, located, number, side if chosen.fused else "")
         grid = box_grid(candidate.low_ras - MARGIN_MM, candidate.high_ras + MARGIN_MM, REFINER_MM)
-        single = renal_monai.same_window(pipeline.refiner.network, pipeline.device, image, grid)
-        for way, labels in (("same window", single), ("whole volume", contest.answers["MONAI, whole volume"])):
+        window = partial(renal_monai.same_window, pipeline.refiner.network, pipeline.device, image, grid)
+        ways = {
+            "same window": window(),
+            "same window, averaged as the pipeline does": window(sample(image, grid).image.voxels),
+            "whole volume": contest.answers["MONAI, whole volume"],
+        }
+        for way, labels in ways.items():
             for target, value in _dice(_labels(ours, side, image), labels, own, image).items():
                 dice.setdefault(way, {})[f"{side}_{target}"] = value
     return {
@@ -182,6 +192,7 @@ def _compare(pipeline: RenalPipeline, image: Image, repeats: int) -> dict[str, A
         "overhead": {name: median[name] / median[f"bare networks of {name}"] for name in ("pipeline", "pipeline, one member")},
         "speedup": median["MONAI, whole volume"] / median["pipeline, one member"],
         "dice": dice,
+        "work": work,
         "steps_s": contest.answers["pipeline"].provenance.seconds,
     }
 
@@ -201,6 +212,19 @@ def _captured(pipeline: RenalPipeline, image: Image, parameters: Parameters) -> 
         for hook in hooks:
             hook.remove()
     return fed
+
+
+def _work(pipeline: RenalPipeline, fed: list[tuple[torch.nn.Module, torch.Tensor]]) -> dict[str, dict[str, float]]:
+    """Tiles of one study and what each network computes on them, in GFLOP; counted without computing it."""
+    found = {}
+    for name, network in (("localizer", pipeline.localizer.network), ("refiner", pipeline.refiner.network)):
+        shadow = copy.deepcopy(network).to("meta")
+        tiles = [tile for module, tile in fed if module is network]
+        with FlopCounterMode(display=False) as counter, torch.inference_mode():
+            for tile in tiles:
+                shadow(tile.to("meta"))
+        found[name] = {"tiles": len(tiles), "gflop": counter.get_total_flops() / 1e9}
+    return found
 
 
 def _forward(pipeline: RenalPipeline, fed: list[tuple[torch.nn.Module, torch.Tensor]]) -> None:
@@ -314,9 +338,12 @@ def _print(document: dict[str, Any]) -> None:
     ratios.add_row("MONAI, whole volume / pipeline, one member", f"{document['speedup']:.2f}", f">= {GOALS['speedup']:g}")
     ratios.add_row("peak memory, MONAI / pipeline", f"{memory['monai'] / memory['pipeline']:.2f}", "")
     ratios.add_row("first run / second run through the worker", f"{document['worker']['ratio']:.2f}", "")
+    for name, found in document["work"].items():
+        for network, done in found.items():
+            ratios.add_row(f"GFLOP of {name}: {network}, {done['tiles']} tiles", f"{done['gflop']:.0f}", "")
     for way, values in document["dice"].items():
         for target, value in values.items():
-            ratios.add_row(f"Dice with MONAI, {way}: {target}", f"{value:.4f}", f">= {GOALS['dice']}" if way == "same window" else "")
+            ratios.add_row(f"Dice with MONAI, {way}: {target}", f"{value:.4f}", "" if way == "whole volume" else f">= {GOALS['dice']}")
     for phase, value in document["cancel_s"].items():
         ratios.add_row(f"Cancel to idle, s: {phase}", f"{value:.2f}", f"<= {GOALS['cancel_s']:g}")
     console.print(ratios)

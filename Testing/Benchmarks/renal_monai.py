@@ -34,21 +34,34 @@ def whole_volume(network: torch.nn.Module, device: Device, image: Image) -> NDAr
     return _run(network, device, image, spacing, {}, (WINDOW,) * 3)
 
 
-def same_window(network: torch.nn.Module, device: Device, image: Image, grid: Image) -> NDArray[np.uint8]:
-    """Labels of the whole scan from a single window: the grid around one kidney that RenalParenchyma takes, resampled by MONAI."""
+def same_window(
+    network: torch.nn.Module, device: Device, image: Image, grid: Image, sampled: NDArray[np.float32] | None = None
+) -> NDArray[np.uint8]:
+    """Labels of the whole scan from a single window: the grid around one kidney that RenalParenchyma takes.
+
+    MONAI resamples linearly and so sees single voxels where the grid is coarser than the scan; ``sampled`` (k, j, i) are
+    other voxels on the grid to use instead.
+    """
     there = MetaTensor(torch.zeros(1, *grid.size), affine=torch.from_numpy(np.array(grid.ijk_to_ras)))
     resample = ResampleToMatchd("image", key_dst="grid", mode="bilinear", padding_mode="zeros")
-    return _run(network, device, image, resample, {"grid": there}, grid.size)
+    return _run(network, device, image, resample, {"grid": there}, grid.size, sampled)
 
 
 def _run(
-    network: torch.nn.Module, device: Device, image: Image, resample: MapTransform, more: dict[str, MetaTensor], window: tuple[int, ...]
+    network: torch.nn.Module,
+    device: Device,
+    image: Image,
+    resample: MapTransform,
+    more: dict[str, MetaTensor],
+    window: tuple[int, ...],
+    sampled: NDArray[np.float32] | None = None,
 ) -> NDArray[np.uint8]:
     oriented = image.canonical()
     lowest = float(oriented.voxels.min())  # taken off and put back, so that what lies outside of the scan gets it too
 
     def scaled(voxels: torch.Tensor) -> torch.Tensor:
-        return voxels.new_tensor(normalized(voxels.numpy() + np.float32(lowest), image.modality))
+        seen = voxels.numpy() + np.float32(lowest) if sampled is None else sampled.T[None]
+        return voxels.new_tensor(normalized(seen, image.modality))
 
     before = Compose([resample, Lambdad("image", scaled, inv_func=lambda voxels: voxels)])
     after = Compose(
