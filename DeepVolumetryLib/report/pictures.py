@@ -180,7 +180,7 @@ def _panel(axes: Axes, view: _View, report: Report) -> None:
             axes.plot(0.065, y, "s", color=colors[measurement.segment], markersize=9)
         name = names.get(measurement.segment) or _plain(measurement.segment)
         long = len(name) > _LONG_NAME  # in full size it would run into the number
-        axes.text(0.11, y, name, color=TEXT, fontsize=9 if long else 11, va="center")
+        axes.text(0.11, y, name, color=TEXT, fontsize=8 if long else 11, va="center")
         axes.text(0.70, y, _number(measurement.value), color=TEXT, fontsize=12, fontweight="bold", ha="right", va="center")
         axes.text(0.95, y, _interval(measurement), color=FAINT, fontsize=10.5, ha="right", va="center")
         y += 0.043
