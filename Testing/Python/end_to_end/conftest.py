@@ -65,6 +65,7 @@ def deepvolumetry(a_toy_module, capsys, monkeypatch, tmp_path):
 def deepvolumetry_process(tmp_path):
     """Runs a command line in a process of its own, as a user does; presses Ctrl-C when a file appears."""
     start = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"  # a shell's background jobs ignore it
         "import sys; from DeepVolumetryLib import modules; from DeepVolumetryLib.app.main import main;"
         "modules.MODULES['renal'] = modules.ModuleEntry('renal', 'RenalParenchyma', 'toy_kidney'); sys.exit(main())"
     )
