@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -96,8 +97,11 @@ class RenalPipeline:
         volumes = {
             key(side, target): kidney.member_ml[:, n].tolist() for side, kidney in refined.items() for n, target in enumerate(TARGETS)
         }
-        measured = measure(assembled, image, parameters, volumes, self.conformal)
-        uncertainty = uncertainty_maps(assembled, image)
+        with ThreadPoolExecutor(1) as beside:  # neither uses more than one core
+            measuring = beside.submit(measure, assembled, image, parameters, volumes, self.conformal)
+            uncertainty = uncertainty_maps(assembled, image)
+            regions = places_to_review(assembled, uncertainty, image)
+            measured = measuring.result()
         provenance = Provenance(
             module="renal",
             version=__version__,
@@ -116,7 +120,7 @@ class RenalPipeline:
             assembled.probability,
             uncertainty,
             measured.measurements,
-            places_to_review(assembled, uncertainty, image),
+            regions,
             provenance,
             [*chosen.warnings, *measured.warnings],
             {"notes": measured.notes, "member_volumes_ml": volumes, "conformal": self.conformal.to_dict()},
