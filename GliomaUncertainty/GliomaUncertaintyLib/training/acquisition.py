@@ -21,7 +21,7 @@ _NEAR_BRAIN = (*BRAIN, INDEX["csf"], INDEX["dura"], INDEX["vessel"])
 
 
 def varied(contrast: BrainContrast, rng: np.random.Generator) -> BrainContrast:
-    """A contrast that no table would give, in one draw of six; blood in a necrosis, in one of twelve."""
+    """A contrast that no table would give, in one draw of six; blood in a necrosis, in one of twelve; clear fluid in it, in one of five."""
     mean = contrast.mean.copy()
     if rng.random() < 1 / 6:
         mean *= np.exp(rng.normal(0, 0.15, mean.shape))
@@ -33,6 +33,8 @@ def varied(contrast: BrainContrast, rng: np.random.Generator) -> BrainContrast:
     if rng.random() < 1 / 12:
         blood = rng.uniform(0.9, 1.7)
         mean[:2, INDEX["necrosis"]] = blood, blood * rng.uniform(0.95, 1.05)
+    elif rng.random() < 0.2:  # a cavity: FLAIR suppresses it as it does the ventricles
+        mean[:, INDEX["necrosis"]] = mean[:, INDEX["ventricle"]] * np.exp(rng.normal(0, 0.15, len(mean)))
     return BrainContrast(mean, contrast.texture * mean / contrast.mean)
 
 
