@@ -1,0 +1,1 @@
+"""SpleenVolume's algorithm: plain numpy and torch, no Slicer, no Qt."""
