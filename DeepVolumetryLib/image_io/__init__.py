@@ -6,6 +6,17 @@ from .check import check_usable
 from .dicom import read_tags
 from .read import read_image
 from .seg_nrrd import write_segmentation
+from .ultrasound import UltrasoundFrame, read_ultrasound
 from .write import sha256_file, write_atomically, write_volume
 
-__all__ = ["check_usable", "read_image", "read_tags", "sha256_file", "write_atomically", "write_segmentation", "write_volume"]
+__all__ = [
+    "UltrasoundFrame",
+    "check_usable",
+    "read_image",
+    "read_tags",
+    "read_ultrasound",
+    "sha256_file",
+    "write_atomically",
+    "write_segmentation",
+    "write_volume",
+]
