@@ -1,0 +1,41 @@
+"""The network that outlines the spleen: a 2D U-Net with four levels (Ronneberger 2015; DeepSPV has four as well), as MONAI builds it.
+
+It sees pixels of a fixed size in millimeters, so that an organ's size keeps its meaning, and beside the picture where the fan is.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from torch.nn import Module
+
+PIXEL_MM = 1.5
+"""Pixels that the network sees."""
+STRIDE = 16  # sides of what goes in must be multiples: four times halved
+CHANNELS = ("picture, normalized inside the fan", "fan")
+OUTSIDE = -3.0
+"""Value of the picture outside of the fan; the darkest that it has inside."""
+
+_FEATURES = (24, 32, 64, 96, 160, 24)
+
+
+def architecture() -> dict[str, Any]:
+    """Arguments of MONAI's BasicUNet; written into the bundle, so that it can be rebuilt."""
+    return {
+        "spatial_dims": 2,
+        "in_channels": len(CHANNELS),
+        "out_channels": 1,
+        "features": _FEATURES,
+        "norm": ("batch", {"affine": True, "momentum": 0.02}),
+        "act": ("LeakyReLU", {"negative_slope": 0.1, "inplace": True}),
+        "dropout": 0.1,
+        "upsample": "nontrainable",
+    }
+
+
+def build(arguments: dict[str, Any] | None = None) -> Module:
+    """An untrained network from ``architecture``."""
+    from monai.networks.nets import BasicUNet
+
+    return BasicUNet(**(arguments or architecture()))
