@@ -36,6 +36,8 @@ class Image:
         frame_uid: DICOM frame of reference UID, or "": positions in another one cannot be compared.
         patient: something that differs between patients and names none of them (a hash), or "" if unknown.
         name: what the user calls it; never a patient name.
+        spacing_source: where the pixel size of a single picture comes from, in words; "" if nobody said, which is what a picture must not
+            be measured with. Volumes leave it empty: their formats state it.
 
     Raises:
         ValueError: if the shapes are wrong or the matrix cannot be inverted.
@@ -48,6 +50,7 @@ class Image:
     name: str = field(default="", compare=False)
     frame_uid: str = ""
     patient: str = ""
+    spacing_source: str = ""
 
     def __post_init__(self) -> None:
         voxels = np.asarray(self.voxels)

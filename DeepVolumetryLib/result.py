@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -68,6 +68,8 @@ class Result:
         provenance: model, device, parameters, seconds.
         warnings: sentences for the user.
         extras: small JSON-able facts of the module (e.g. conformal table) that later steps need.
+        companions: results on further images of the study that lie on grids of their own, by the name of their input
+            ("transverse"); their measurements are among those of this result.
     """
 
     image: Image
@@ -80,3 +82,24 @@ class Result:
     provenance: Provenance
     warnings: list[str] = field(default_factory=list)
     extras: dict[str, Any] = field(default_factory=dict)
+    companions: dict[str, Result] = field(default_factory=dict)
+
+    @property
+    def parts(self) -> dict[str, Result]:
+        """This result under "", then its companions by their names."""
+        return {"": self, **self.companions}
+
+    def places(self) -> list[tuple[str, int]]:
+        """Regions of all parts, the most urgent first: name of the part and position in its list of regions."""
+        found = [(part, n) for part, result in self.parts.items() for n in range(len(result.regions))]
+        return sorted(found, key=lambda place: self.parts[place[0]].regions[place[1]].rank)
+
+    def review_list(self) -> list[ReviewRegion]:
+        """Regions in the order of `places`; targets of companions are called as `part_target` says."""
+        regions = ((part, self.parts[part].regions[n]) for part, n in self.places())
+        return [replace(region, target=part_target(part, region.target)) for part, region in regions]
+
+
+def part_target(part: str, target: str) -> str:
+    """What a target of a part is called among those of the whole result: "transverse spleen"; its own name for the part ""."""
+    return f"{part} {target}".strip()

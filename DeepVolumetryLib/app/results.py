@@ -15,6 +15,8 @@ from ..report.files import write_csv
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from numpy.typing import NDArray
+
     from ..result import Result
 
 
@@ -22,20 +24,26 @@ if TYPE_CHECKING:
 def written(directory: Path, result: Result) -> Iterator[Path]:
     """Write the files of a result beside `directory`; they appear there when the block, which may add its own, ends well.
 
+    Files of a companion of the result have its name at the end.
+
     Raises:
         ResourceError: if the disk has too little room; it is asked before anything is written.
         InputError: if nothing can be written there.
     """
-    voxels = int(np.prod(result.image.shape))
-    maps = len(result.probability) + len(result.uncertainty)
-    with write_atomically(directory, needed_bytes=voxels * (4 * maps + 2)) as folder:
+    needed = sum(int(np.prod(part.image.shape)) * (4 * len(_maps(part)) + 2) for part in result.parts.values())
+    with write_atomically(directory, needed_bytes=needed) as folder:
         algorithm = f"DeepVolumetry {result.provenance.module} {result.provenance.version}"
-        write_segmentation(folder / "segmentation.seg.nrrd", result.image, result.specs, result.segments, algorithm)
-        for kind, targets in (("probability", result.probability), ("uncertainty", result.uncertainty)):
-            for target, values in targets.items():
-                write_volume(folder / f"{kind}_{target}.nrrd", result.image.with_voxels(values.astype(np.float32, copy=False)))
+        for name, part in result.parts.items():
+            suffix = f"_{name}" if name else ""
+            write_segmentation(folder / f"segmentation{suffix}.seg.nrrd", part.image, part.specs, part.segments, algorithm)
+            for kind, values in _maps(part).items():
+                write_volume(folder / f"{kind}{suffix}.nrrd", part.image.with_voxels(values.astype(np.float32, copy=False)))
         write_csv(result.measurements, folder / "measurements.csv")
         yield folder
+
+
+def _maps(result: Result) -> dict[str, NDArray[Any]]:
+    return {f"{kind}_{target}": values for kind in ("probability", "uncertainty") for target, values in getattr(result, kind).items()}
 
 
 def write_json(path: Path, document: Any) -> None:

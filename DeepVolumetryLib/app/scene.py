@@ -35,7 +35,8 @@ def write_scene(path: Path, result: Result) -> None:
     from ..mrml.volumes import node_from_image
 
     node = node_from_image(result.image, result.image.name or "volume")
+    others = {name: node_from_image(part.image, part.image.name or name) for name, part in result.companions.items()}
     segments = {spec.key for spec in result.specs}
     sums = {m.segment for m in result.measurements} - segments
-    show_result(result, node, {key: key.replace("_", " ").capitalize() for key in sums})
+    show_result(result, node, {key: key.replace("_", " ").capitalize() for key in sums}, companions=others)
     save_scene(path)

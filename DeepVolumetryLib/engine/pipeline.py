@@ -23,12 +23,14 @@ class InputSpec:
         modalities: DICOM modalities that it takes.
         required: False if it may be left out.
         one_of: inputs that share this word stand in for each other: at least one of them must be given.
+        flat: True for a single picture (2D ultrasound), gray or in color, instead of a volume.
     """
 
     name: str
     modalities: tuple[str, ...]
     required: bool = True
     one_of: str = ""
+    flat: bool = False
 
 
 def lacking(specs: Sequence[InputSpec], given: Collection[str]) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -27,15 +27,28 @@ class SceneNodes:
         table: vtkMRMLTableNode with the measurements.
         uncertainty: target -> vtkMRMLScalarVolumeNode, 0-100.
         probability: target -> vtkMRMLScalarVolumeNode, percent; empty unless asked for.
+        companions: the nodes of the result's companions, by their names; they have no table of their own.
     """
 
     segmentation: Any
     table: Any
     uncertainty: dict[str, Any] = field(default_factory=dict)
     probability: dict[str, Any] = field(default_factory=dict)
+    companions: dict[str, SceneNodes] = field(default_factory=dict)
+
+    @property
+    def parts(self) -> dict[str, SceneNodes]:
+        """These nodes under "", then those of the companions, as `Result.parts`."""
+        return {"": self, **self.companions}
 
 
-def show_result(result: Result, input_node: Any, names: dict[str, str] | None = None, probability: bool = False) -> SceneNodes:
+def show_result(
+    result: Result,
+    input_node: Any,
+    names: dict[str, str] | None = None,
+    probability: bool = False,
+    companions: Mapping[str, Any] | None = None,
+) -> SceneNodes:
     """Put a result into the scene; running again on the same input updates the same nodes. One step for undo.
 
     Args:
@@ -43,10 +56,24 @@ def show_result(result: Result, input_node: Any, names: dict[str, str] | None = 
         input_node: the volume node that it was made from.
         names: what to call measured things that are no segments ("total_kidney": "Both kidneys").
         probability: add the probability maps too.
+        companions: name of a companion of the result -> the volume node that it was made from.
 
     Raises:
         InputError: if the input was deleted or replaced since the run began; the scene is as before.
     """
+    inputs = {name: (companions or {}).get(name) for name in result.companions}
+    for part, node in ((result, input_node), *((result.companions[name], node) for name, node in inputs.items())):
+        _check_input(part, node)
+    with all_or_nothing():
+        nodes = _show_part(result, input_node, probability)
+        nodes.companions = {name: _show_part(result.companions[name], node, probability) for name, node in inputs.items()}
+        nodes.table = show_measurements(result.measurements, result.specs, input_node, result.provenance.module, names)
+        if nodes.uncertainty:
+            show_as_foreground(next(iter(nodes.uncertainty.values())), input_node)
+    return nodes
+
+
+def _check_input(result: Result, input_node: Any) -> None:
     import slicer
 
     if input_node is None or slicer.mrmlScene.GetNodeByID(input_node.GetID() or "") is not input_node:
@@ -54,14 +81,13 @@ def show_result(result: Result, input_node: Any, names: dict[str, str] | None = 
     data = input_node.GetImageData()
     if data is None or data.GetDimensions() != result.image.size:
         raise InputError(f"{input_node.GetName()} was changed during the run, so its result was discarded. Run again.")
-    with all_or_nothing():
-        segmentation = show_segmentation(result, input_node)
-        uncertainty = show_uncertainty(result, input_node)
-        shown = show_probability(result, input_node) if probability else {}
-        table = show_measurements(result.measurements, result.specs, input_node, result.provenance.module, names)
-        if uncertainty:
-            show_as_foreground(next(iter(uncertainty.values())), input_node)
-    return SceneNodes(segmentation, table, uncertainty, shown)
+
+
+def _show_part(result: Result, input_node: Any, probability: bool) -> SceneNodes:
+    """Everything but the table."""
+    segmentation = show_segmentation(result, input_node)
+    uncertainty = show_uncertainty(result, input_node)
+    return SceneNodes(segmentation, None, uncertainty, show_probability(result, input_node) if probability else {})
 
 
 def update_measurements(measurements: Sequence[Measurement], result: Result, input_node: Any, names: dict[str, str] | None = None) -> Any:

@@ -18,11 +18,15 @@ _HOUNSFIELD = "[hnsf'U]"
 _PATIENT_LEVEL = "Patient"
 
 
-def image_from_node(node: Any) -> Image:
+def image_from_node(node: Any, color: bool = False) -> Image:
     """What a volume node shows, where it shows it.
 
+    Args:
+        node: the volume node.
+        color: whether RGB and RGBA are taken too.
+
     Returns:
-        Image in world coordinates, parent transforms included; ``voxels`` is a view of the node's own, (K, J, I).
+        Image in world coordinates, parent transforms included; ``voxels`` is a view of the node's own, (K, J, I), in color (C, K, J, I).
 
     Raises:
         InputError: if nothing is chosen, the node holds no scalar volume, or a parent transform is not linear.
@@ -37,10 +41,14 @@ def image_from_node(node: Any) -> Image:
     data = node.GetImageData()
     if data is None or data.GetPointData().GetScalars() is None or data.GetNumberOfPoints() == 0:
         raise InputError(f"{name} holds no voxels. Load it again, or choose another volume.")
-    if node.IsA("vtkMRMLVectorVolumeNode") or data.GetNumberOfScalarComponents() != 1:
-        count = data.GetNumberOfScalarComponents()
+    count = data.GetNumberOfScalarComponents()
+    if not (color and count in (1, 3, 4)) and (node.IsA("vtkMRMLVectorVolumeNode") or count != 1):
         raise InputError(f"{name} has {count} values per voxel (color, vector or time). Choose a volume with one value per voxel.")
-    voxels = vtk_to_numpy(data.GetPointData().GetScalars()).reshape(data.GetDimensions()[::-1])
+    voxels = vtk_to_numpy(data.GetPointData().GetScalars())
+    if count == 1:
+        voxels = voxels.reshape(data.GetDimensions()[::-1])
+    else:
+        voxels = np.moveaxis(voxels.reshape(*data.GetDimensions()[::-1], count), -1, 0)
     modality, uid, patient = _dicom(node)
     try:
         # No frame of reference: in the scene a transform may have brought images of several into one place.

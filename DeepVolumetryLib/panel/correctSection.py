@@ -44,17 +44,20 @@ class CorrectSection(VTKObservationMixin):
         ui.addSegmentButton.connect("clicked(bool)", self._onAddClicked)
         self.show(None, None)
 
-    def show(self, segmentationNode, volumeNode) -> None:
-        """The segmentation to edit over the volume, or None before there is a result."""
+    def show(self, segmentationNode, volumeNode, others: Sequence = ()) -> None:
+        """The segmentation to edit over the volume, or None before there is a result.
+
+        Args:
+            others: all segmentations of the result, where there are several; `edit` changes over to another one.
+        """
         self.removeObservers()
         self.timer.stop()
         editor = self.ui.segmentEditorWidget
         if segmentationNode:
-            self._ensureEditorNode()
-            editor.setSegmentationNode(segmentationNode)
-            editor.setSourceVolumeNode(volumeNode)
-            for name in EDITS:
-                self.addObserver(segmentationNode, getattr(slicer.vtkSegmentation, name), self._onSegmentationModified)
+            self.edit(segmentationNode, volumeNode)
+            for node in others or (segmentationNode,):
+                for name in EDITS:
+                    self.addObserver(node, getattr(slicer.vtkSegmentation, name), self._onSegmentationModified)
             self.message.hint(_("Correct with the tools below; the measurements follow every edit."))
         else:
             editor.setActiveEffectByName("")
@@ -63,6 +66,17 @@ class CorrectSection(VTKObservationMixin):
         editor.setEnabled(segmentationNode is not None)
         self.showRegion("")
         self.showMissing(())
+
+    def edit(self, segmentationNode, volumeNode) -> None:
+        """Change over to another segmentation of the result; nothing happens before there is one."""
+        editor = self.ui.segmentEditorWidget
+        if segmentationNode is None:
+            return
+        self._ensureEditorNode()
+        if editor.segmentationNode() is not segmentationNode:
+            editor.setSegmentationNode(segmentationNode)
+        if editor.sourceVolumeNode() is not volumeNode:
+            editor.setSourceVolumeNode(volumeNode)
 
     def showRegion(self, target: str) -> None:
         """Aim the slider at the region under review; "" if there is none."""

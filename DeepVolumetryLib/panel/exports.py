@@ -42,18 +42,24 @@ def writeLabelMap(result: Result, folder: Path, labelMap: Mapping[str, NDArray[A
 def writeAll(result: Result, folder: Path, more: Mapping[str, NDArray[Any]] | None = None) -> Path:
     """Write segmentation, probability and uncertainty maps, CSV and JSON, and more volumes under their names.
 
+    Files of a companion of the result have its name at the end.
+
     Raises:
         ResourceError: if there is not enough space; nothing is left half-written.
     """
-    maps = {f"{kind}_{target}": voxels for kind in ("probability", "uncertainty") for target, voxels in getattr(result, kind).items()}
-    maps |= more or {}
-    with write_atomically(folder, sum(voxels.nbytes for voxels in maps.values())) as beside:
-        edited = result.extras.get("edited_segments", ())
-        write_segmentation(
-            beside / "segmentation.seg.nrrd", result.image, result.specs, result.segments, algorithm_name(result.provenance), edited
-        )
-        for name, voxels in maps.items():
-            write_volume(beside / f"{name}.nrrd", result.image.with_voxels(voxels))
+    maps = {name: _maps(part) for name, part in result.parts.items()}
+    maps[""] |= more or {}
+    with write_atomically(folder, sum(voxels.nbytes for part in maps.values() for voxels in part.values())) as beside:
+        for name, part in result.parts.items():
+            suffix, edited = f"_{name}" if name else "", part.extras.get("edited_segments", ())
+            path = beside / f"segmentation{suffix}.seg.nrrd"
+            write_segmentation(path, part.image, part.specs, part.segments, algorithm_name(part.provenance), edited)
+            for kind, voxels in maps[name].items():
+                write_volume(beside / f"{kind}{suffix}.nrrd", part.image.with_voxels(voxels))
         write_csv(result.measurements, beside / "measurements.csv")
         write_json(Report.from_result(result), beside / "report.json")
     return folder
+
+
+def _maps(result: Result) -> dict[str, NDArray[Any]]:
+    return {f"{kind}_{target}": voxels for kind in ("probability", "uncertainty") for target, voxels in getattr(result, kind).items()}

@@ -128,7 +128,7 @@ class VolumetryWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             return
         if self.logic.isRunning:
             self.poll()
-        elif self.logic.segmentationNode and self.logic.segmentationNode.GetScene() is None:
+        elif self.logic.isGone:
             self.logic.forget()
             self._refreshResult()
 
@@ -209,15 +209,15 @@ class VolumetryWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         """Everything that depends on the result or on its absence."""
         self.reviewSection.showBackgrounds(self.logic.backgrounds(), self.logic.preferredBackground)
         self._refreshRegions()
-        self.correctSection.show(self.logic.segmentationNode, self.logic.inputNode)
+        self.correctSection.show(*self.logic.edited(self.reviewSection.target), self.logic.segmentationNodes)
         self.correctSection.showMissing(self.logic.missingSegments())
         self._refreshMeasurements()
         self._showOverlay()
 
     def _refreshRegions(self) -> None:
         result = self.logic.result
-        targets = {target: self.logic.targetName(target) for target in result.uncertainty} if result else {}
-        self.reviewSection.show(result.regions if result else (), targets, getattr(self._parameterNode, "overlayTarget", ""))
+        regions = result.review_list() if result else ()
+        self.reviewSection.show(regions, self.logic.targets(), getattr(self._parameterNode, "overlayTarget", ""))
 
     def _refreshMeasurements(self) -> None:
         result = self.logic.result
@@ -250,7 +250,7 @@ class VolumetryWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self._refreshAfterCorrection()
 
     def _onRegionSelected(self, index: int) -> None:
-        self.correctSection.showRegion(self.logic.result.regions[index].target)
+        self.correctSection.showRegion(self.logic.result.review_list()[index].target)
 
     def _onCutOff(self, probability: float) -> None:
         self.ui.segmentEditorWidget.saveStateForUndo()
@@ -269,7 +269,10 @@ class VolumetryWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         review = self.reviewSection
         if review.target and hasattr(self._parameterNode, "overlayTarget"):
             self._parameterNode.overlayTarget = review.target
-        self.logic.showOverlay(review.overlayTarget, self.ui.opacitySlider.value, self.ui.thresholdSlider.value, review.background)
+        self.correctSection.edit(*self.logic.edited(review.target))
+        self.logic.showOverlay(
+            review.overlayTarget, self.ui.opacitySlider.value, self.ui.thresholdSlider.value, review.background or review.target
+        )
 
     # ---- helpers
 

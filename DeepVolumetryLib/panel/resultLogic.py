@@ -38,7 +38,7 @@ class ResultLogic(ScriptedLoadableModuleLogic):
         self.nodes: SceneNodes | None = None
         self._sources: dict[str, Any] = {}
         self._moved: dict[str, Any] = {}
-        self._corrections: Corrections | None = None
+        self._corrections: dict[str, Corrections] = {}
         self._measured: Any = None
 
     @property
@@ -47,11 +47,25 @@ class ResultLogic(ScriptedLoadableModuleLogic):
         return self.nodes.segmentation if self.nodes else None
 
     @property
+    def segmentationNodes(self) -> list[Any]:
+        """The segmentations of all parts of the last result."""
+        return [nodes.segmentation for nodes in self.nodes.parts.values()] if self.nodes else []
+
+    @property
     def inputNode(self):
         """The volume that the last result was made from, None if it left the scene."""
+        return self.inputNodeOf("")
+
+    def inputNodeOf(self, part: str):
+        """As `inputNode`, of a part of the result (`Result.parts`)."""
         from ..mrml.nodes import input_of
 
-        return input_of(self.nodes.segmentation) if self.nodes else None
+        return input_of(self.nodes.parts[part].segmentation) if self.nodes else None
+
+    @property
+    def isGone(self) -> bool:
+        """True if a segmentation of the result left the scene."""
+        return bool(self.nodes) and any(nodes.segmentation.GetScene() is None for nodes in self.nodes.parts.values())
 
     def take(self, result: Result, nodes: SceneNodes, sources: Mapping[str, Any]) -> None:
         """A new result.
@@ -65,13 +79,14 @@ class ResultLogic(ScriptedLoadableModuleLogic):
 
         self._forgetMoved()
         self.result, self.nodes, self._sources = result, nodes, dict(sources)
-        self._corrections = Corrections(nodes.segmentation, result)
+        self._corrections = {part: Corrections(nodes.parts[part].segmentation, result.parts[part]) for part in result.parts}
         self._measured = None
 
     def forget(self) -> None:
         """Let go of the result, after its nodes have left the scene."""
         self._forgetMoved()
-        self.result = self.nodes = self._corrections = self._measured = None
+        self.result = self.nodes = self._measured = None
+        self._corrections = {}
 
     # ---- correcting
 
@@ -88,7 +103,7 @@ class ResultLogic(ScriptedLoadableModuleLogic):
 
         Args:
             measured: what `measure` or the last call returned.
-            changed: keys of the segments that were edited.
+            changed: keys of the segments that were edited; those of companions as `part_target` calls them.
             reviewed: voxels that count as certain, (K, J, I).
             parameters: as for `start`; None if they are the same.
         """
@@ -110,20 +125,30 @@ class ResultLogic(ScriptedLoadableModuleLogic):
 
     def remeasure(self) -> bool:
         """Take over what was edited in the scene, and let other segments follow. True if anything changed."""
-        if self._corrections is None:
+        if not self._corrections:
             return False
+        from ..result import part_target
+
         self.prepare()  # reads the masks that are about to change
-        changed = self._corrections.takeOver()
-        if changed:
-            changed |= self._letOthersFollow(changed)
-            edited = {*self.result.extras.get("edited_segments", ()), *changed}
-            self.result.extras["edited_segments"] = sorted(edited)
-            self._update(changed)
-        return bool(changed)
+        everything = set()
+        for part, corrections in self._corrections.items():
+            changed = corrections.takeOver()
+            if not changed:
+                continue
+            if not part:
+                changed |= self._letOthersFollow(changed)
+            extras = self.result.parts[part].extras
+            extras["edited_segments"] = sorted({*extras.get("edited_segments", ()), *changed})
+            everything |= {part_target(part, key) for key in changed}
+        if everything:
+            self._update(everything)
+        return bool(everything)
 
     def setReviewed(self, index: int, how: str = "looks_right") -> None:
-        """Mark a review region; the intervals narrow."""
-        self.result.regions[index] = replace(self.result.regions[index], reviewed=how)
+        """Mark a review region, by its position in `Result.places`; the intervals narrow."""
+        part, number = self.result.places()[index]
+        regions = self.result.parts[part].regions
+        regions[number] = replace(regions[number], reviewed=how)
         self._update(())
 
     def setParameters(self, parameters: Mapping[str, Any]) -> None:
@@ -136,9 +161,11 @@ class ResultLogic(ScriptedLoadableModuleLogic):
         from .cutOff import masksAt
 
         self.remeasure()
-        box, masks = masksAt(self.result, self.result.regions[index], probability)
+        part, number = self.result.places()[index]
+        result = self.result.parts[part]
+        box, masks = masksAt(result, result.regions[number], probability)
         for key, mask in masks.items():
-            self._corrections.write(key, box, mask)
+            self._corrections[part].write(key, box, mask)
 
     def missingSegments(self) -> list[SegmentSpec]:
         """What the module can measure and the model did not find."""
@@ -146,7 +173,7 @@ class ResultLogic(ScriptedLoadableModuleLogic):
 
     def addSegment(self, key: str) -> None:
         """An empty segment to draw in, for a structure that the model did not find."""
-        self._corrections.addSegment(next(spec for spec in self.missingSegments() if spec.key == key))
+        self._corrections[""].addSegment(next(spec for spec in self.missingSegments() if spec.key == key))
 
     def notes(self) -> list[str]:
         """Sentences that belong below the measurements."""
@@ -189,10 +216,28 @@ class ResultLogic(ScriptedLoadableModuleLogic):
 
     # ---- showing
 
+    def targets(self) -> dict[str, str]:
+        """Targets that have an uncertainty map, those of companions as `part_target` calls them: target -> what people call it."""
+        from ..result import part_target
+
+        parts = self.result.parts.items() if self.result else ()
+        found = [part_target(part, target) for part, result in parts for target in result.uncertainty]
+        return {target: self.targetName(target) for target in found}
+
     def targetName(self, target: str) -> str:
         """What people call a target: as its segment if it has one."""
         specs = self.result.specs if self.result else ()
         return next((spec.name for spec in specs if spec.key == target), target.capitalize())
+
+    def partOf(self, target: str) -> str:
+        """The part of the result that a target of `targets` belongs to."""
+        companions = self.result.companions if self.result else ()
+        return next((part for part in companions if target.startswith(f"{part} ")), "")
+
+    def edited(self, target: str) -> tuple[Any, Any]:
+        """Segmentation and volume to correct a target on, each None if there is none."""
+        part = self.partOf(target)
+        return (self.nodes.parts[part].segmentation, self.inputNodeOf(part)) if self.nodes else (None, None)
 
     def displayNames(self) -> dict[str, str]:
         """What to call segments, and measured things that are none."""
@@ -200,20 +245,24 @@ class ResultLogic(ScriptedLoadableModuleLogic):
 
     def backgrounds(self) -> dict[str, str]:
         """The inputs of the last result that the overlay can lie over: name -> title."""
-        there = (name for name, node in self._sources.items() if node.GetScene()) if self.result else ()
+        if self.result is None or self.result.companions:  # those lie on other images, each over its own
+            return {}
+        there = (name for name, node in self._sources.items() if node.GetScene())
         return {name: self.inputTitles.get(name, name) for name in there}
 
     def showOverlay(self, target: str, opacity: float, threshold: float, background: str = "") -> None:
         """Uncertainty of a target, "" for none, over an input in all slice views; over that of the result's grid if not named."""
-        if self.inputNode is None:
+        part = self.partOf(target or background)
+        image = self.inputNodeOf(part)
+        if image is None:
             return
         below = self._below(background)
         from ..mrml.overlay import set_visible_from, show_as_foreground
 
-        node = self.nodes.uncertainty.get(target)
+        node = self.nodes.parts[part].uncertainty.get(target.removeprefix(f"{part} "))
         if node is not None and node.GetScene():
             set_visible_from(node, threshold)
-        show_as_foreground(node, below or self.inputNode, opacity)
+        show_as_foreground(node, below or image, opacity)
 
     # ---- writing
 
@@ -249,13 +298,14 @@ class ResultLogic(ScriptedLoadableModuleLogic):
 
     def _letOthersFollow(self, changed: Iterable[str]) -> set[str]:
         """Keys of the segments that changed because others did."""
-        box = self._corrections.box
+        corrections = self._corrections[""]
+        box = corrections.box
         for key, mask in self.fittingMasks({key: mask[box] for key, mask in self.result.segments.items()}, changed).items():
             if key not in self.result.segments and mask.any():
                 self.addSegment(key)
             if key in self.result.segments:
-                self._corrections.replace(key, box, mask)
-        return self._corrections.takeOver()
+                corrections.replace(key, box, mask)
+        return corrections.takeOver()
 
     def _below(self, name: str) -> Any:
         """The volume of an input as the result saw it: in another place where the run moved it (`extras["motions"]`)."""

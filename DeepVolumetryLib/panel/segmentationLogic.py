@@ -15,6 +15,7 @@ from .resultLogic import ResultLogic
 
 if TYPE_CHECKING:
     from ..engine.events import ErrorEvent, Event
+    from ..image import Image
     from ..modules import ModuleEntry
     from ..result import Result
 
@@ -79,6 +80,16 @@ class SegmentationLogic(ResultLogic):
         chosen = active if active in usable else usable[0] if len(usable) == 1 else None
         return {"volume": (chosen, "")} if chosen else {}
 
+    def imageOf(self, node: Any) -> Image:
+        """What the pipeline gets of an input volume.
+
+        Raises:
+            InputError: if the node cannot be used.
+        """
+        from ..mrml.volumes import image_from_node
+
+        return image_from_node(node)
+
     def referenceInput(self, inputs: Mapping[str, Any]) -> str:
         """Name of the input on whose grid the result lies."""
         return next(iter(inputs))
@@ -98,14 +109,13 @@ class SegmentationLogic(ResultLogic):
             DeepVolumetryError: if it cannot begin; nothing was changed.
         """
         from ..engine.client import WorkerClient
-        from ..mrml.volumes import image_from_node
 
         if self.isRunning:
             raise InputError(_("A segmentation is already running. Wait until it is done, or cancel it."))
         for problem in self.inputProblems(inputs).values():
             raise InputError(problem)
         inputs = {name: node for name, node in inputs.items() if node}
-        images = {name: image_from_node(node) for name, node in inputs.items()}
+        images = {name: self.imageOf(node) for name, node in inputs.items()}
         self._client = self._client or WorkerClient()
         self._client.start(self.module, images, dict(parameters), bundle=bundle, device=device)
         self._inputs = inputs
@@ -182,7 +192,8 @@ class SegmentationLogic(ResultLogic):
             return ErrorEvent(_("{name} was removed from the scene, so the result was dropped.").format(name=name), 2)
         try:
             reference = self._inputs[self.referenceInput(self._inputs)]
-            nodes = show_result(event.result, reference, self.names(), self.showsProbability)
+            companions = {name: self._inputs[name] for name in event.result.companions}
+            nodes = show_result(event.result, reference, self.names(), self.showsProbability, companions)
         except DeepVolumetryError as error:
             return ErrorEvent(str(error), error.exit_code)
         except Exception as error:

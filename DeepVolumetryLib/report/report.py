@@ -10,7 +10,7 @@ from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ..measure.measurement import Measurement
-from ..result import Provenance
+from ..result import Provenance, part_target
 from ..uncertainty.regions import ReviewRegion
 
 if TYPE_CHECKING:
@@ -77,18 +77,20 @@ class Report:
     def from_result(cls, result: Result, inputs: Sequence[InputRecord] = ()) -> Report:
         """Report of a result. Notes, edited segments and response are taken from its extras of these names.
 
-        Without ``inputs`` the image of the result stands for them.
+        Without ``inputs`` the images of the result stand for them.
         """
-        image = result.image
-        own = InputRecord(image.name or "volume", uid=image.uid, size=image.size, spacing_mm=image.spacing, patient=image.patient)
+        images = [(part.image.name or name or "volume", part.image) for name, part in result.parts.items()]
+        own = (InputRecord(name, uid=image.uid, size=image.size, spacing_mm=image.spacing, patient=image.patient) for name, image in images)
         return cls(
             provenance=result.provenance,
-            inputs=tuple(inputs) or (own,),
+            inputs=tuple(inputs or own),
             measurements=tuple(result.measurements),
-            review=tuple(result.regions),
+            review=tuple(result.review_list()),
             warnings=tuple(result.warnings),
             notes=tuple(result.extras.get("notes", ())),
-            edited_segments=tuple(result.extras.get("edited_segments", ())),
+            edited_segments=tuple(
+                part_target(name, key) for name, part in result.parts.items() for key in part.extras.get("edited_segments", ())
+            ),
             response=result.extras.get("response"),
         )
 
