@@ -1,0 +1,132 @@
+"""Packs of generated shapes: many outlines with their volumes, made once and read by every training."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from DeepVolumetryLib.errors import InputError
+
+from ..shapes import Cut, Shape, ShapeGenerator, cut_views
+from ..volume.views import PLANES
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+PIXEL_MM = 2.0
+SIZE = 192
+
+
+@dataclass(frozen=True)
+class ShapePack:
+    """Outlines of many shapes.
+
+    Attributes:
+        masks: (N, 3, 192, 192) bool, pixels of 2 mm; planes in the order of ``PLANES``.
+        volume_ml: (N,).
+        extents_mm: true craniocaudal length and anteroposterior depth, (N, 2).
+        shape: number of the shape that each row shows, (N,); a shape has several rows, its first is the largest slices.
+        kind: 0 for the largest slices, 1 for a sonographer's view, (N,).
+        sources: which templates each row comes from, bool (N, T).
+        names: of the templates, (T,).
+        real: rows of real spleens, (N,).
+    """
+
+    masks: NDArray[np.bool_]
+    volume_ml: NDArray[np.float64]
+    extents_mm: NDArray[np.float64]
+    shape: NDArray[np.int64]
+    kind: NDArray[np.int64]
+    sources: NDArray[np.bool_]
+    names: tuple[str, ...]
+    real: NDArray[np.bool_]
+
+    def __getitem__(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> ShapePack:
+        picked = {key: getattr(self, key)[rows] for key in ("masks", "volume_ml", "extents_mm", "shape", "kind", "sources", "real")}
+        return ShapePack(names=self.names, **picked)
+
+    def __len__(self) -> int:
+        return len(self.volume_ml)
+
+    def save(self, path: Path) -> None:
+        """One compressed file."""
+        rest = {key: getattr(self, key) for key in ("volume_ml", "extents_mm", "shape", "kind", "sources", "real")}
+        np.savez_compressed(path, masks=np.packbits(self.masks, axis=-1), names=np.array(self.names), **rest)
+
+    @classmethod
+    def load(cls, path: Path) -> ShapePack:
+        """Reads what ``save`` wrote.
+
+        Raises:
+            InputError: if there is no such file.
+        """
+        if not path.is_file():
+            raise InputError(f"There are no shapes at {path}. Make them with: python -m SpleenVolumeLib.training shapes --out {path}")
+        with np.load(path, allow_pickle=False) as pack:
+            masks = np.unpackbits(pack["masks"], axis=-1).astype(bool)
+            rest = {key: pack[key] for key in ("volume_ml", "extents_mm", "shape", "kind", "sources", "real")}
+            return cls(masks=masks, names=tuple(str(name) for name in pack["names"]), **rest)
+
+
+def make_pack(count: int, seed: int, views: int = 2, generator: ShapeGenerator | None = None, minutes: float = 10.0) -> ShapePack:
+    """Draw shapes and cut them: once through the largest slices, and ``views`` times as a sonographer would.
+
+    Args:
+        minutes: stops earlier with fewer shapes when this time is over.
+    """
+    generator = generator or ShapeGenerator()
+    rng = np.random.default_rng(seed)
+    rows: list[tuple[Shape, int, int, dict[str, NDArray[np.bool_]]]] = []
+    start = time.monotonic()
+    for number in range(count):
+        if time.monotonic() - start > 60 * minutes:
+            break
+        shape = generator.draw(rng)
+        rows += [(shape, number, kind, masks) for kind, masks in _views(shape, rng, views)]
+    return _pack(rows, tuple(template.name for template in generator.templates))
+
+
+def real_pack(views: int, seed: int, generator: ShapeGenerator | None = None) -> ShapePack:
+    """The templates as they are: their largest slices without any change, and ``views`` sonographer's views of each."""
+    generator = generator or ShapeGenerator()
+    rng = np.random.default_rng(seed)
+    rows: list[tuple[Shape, int, int, dict[str, NDArray[np.bool_]]]] = []
+    for number, template in enumerate(generator.templates):
+        shape = Shape.of_template(template)
+        exact = _cut(shape, dict.fromkeys(PLANES, Cut()), None)
+        rows.append((shape, number, 0, exact))
+        rows += [(shape, number, kind, masks) for kind, masks in _views(shape, rng, views)[1:]]
+    return _pack(rows, tuple(template.name for template in generator.templates))
+
+
+def _views(shape: Shape, rng: np.random.Generator, views: int) -> list[tuple[int, dict[str, NDArray[np.bool_]]]]:
+    found = [(0, _cut(shape, {plane: Cut.scan(rng) for plane in PLANES}, rng))]
+    for _ in range(views):
+        severity = rng.uniform(0.3, 1)
+        cuts = {plane: Cut.sonographer(rng, severity) for plane in PLANES}
+        found.append((1, _cut(shape, cuts, rng)))
+    return found
+
+
+def _cut(shape: Shape, cuts: dict[str, Cut], rng: np.random.Generator | None) -> dict[str, NDArray[np.bool_]]:
+    """Most spleens fit into 256 mm; looking no farther is twice as fast."""
+    small = shape.extents_mm.max() < 240
+    masks = cut_views(shape, cuts, rng, PIXEL_MM, 128 if small else SIZE)
+    return {plane: np.pad(mask, (SIZE - 128) // 2) for plane, mask in masks.items()} if small else masks
+
+
+def _pack(rows: list[tuple[Shape, int, int, dict[str, NDArray[np.bool_]]]], names: tuple[str, ...]) -> ShapePack:
+    return ShapePack(
+        masks=np.stack([np.stack([masks[plane] for plane in PLANES]) for _, _, _, masks in rows]),
+        volume_ml=np.array([shape.volume_ml for shape, _, _, _ in rows]),
+        extents_mm=np.stack([shape.extents_mm[:2] for shape, _, _, _ in rows]),
+        shape=np.array([number for _, number, _, _ in rows]),
+        kind=np.array([kind for _, _, kind, _ in rows]),
+        sources=np.array([[name in shape.sources for name in names] for shape, _, _, _ in rows]),
+        names=names,
+        real=np.array([shape.real for shape, _, _, _ in rows]),
+    )
