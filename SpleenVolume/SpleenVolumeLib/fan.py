@@ -19,7 +19,11 @@ _SECOND = 0.08  # parts of the fan cut off by a shadow are at least so large, of
 _LEAST = 0.04  # of the picture
 _PARALLEL_DEG = 4.0
 _SUPPORT = 0.15  # of the rows that a straight side must touch
-_COVERS, _WASTES = 0.97, 1.25
+_BEYOND = 0.1  # of the rows may have something outside of it: text, a bar
+_TRIED = 56  # points of a side that lines are laid through
+_SYMMETRIC_DEG = 4.0
+_COVERS, _WASTES = 0.93, 2.0
+_FLAT = 0.33  # of the columns end at the same row
 
 Points = NDArray[np.float64]
 
@@ -52,11 +56,8 @@ def find_fan(gray: NDArray[np.uint8]) -> NDArray[np.bool_]:
         return np.ones(gray.shape, bool)
     points = _outline(found)
     hull = _filled_hull(points, gray.shape)
-    fitted = _fitted(found, hull, points)
-    if fitted is None:
-        return hull
-    covers = (fitted & found).sum() / found.sum()
-    return fitted if covers > _COVERS and fitted.sum() < _WASTES * hull.sum() else hull
+    fitted = _fitted(found, points)
+    return hull if fitted is None or fitted.sum() > _WASTES * hull.sum() else fitted
 
 
 def _bright_part(gray: NDArray[np.uint8]) -> NDArray[np.bool_]:
@@ -65,7 +66,8 @@ def _bright_part(gray: NDArray[np.uint8]) -> NDArray[np.bool_]:
     edge = np.concatenate([gray[0], gray[-1], gray[:, 0], gray[:, -1]])
     background = int(np.bincount(edge, minlength=256).argmax())
     background = background if background < 64 else 0
-    shows = (gray.astype(np.int16) > background + _SHOWS).astype(np.float32)
+    # On a gray screen the dark parts of the fan are darker than what is around it.
+    shows = (np.abs(gray.astype(np.int16) - background) > _SHOWS).astype(np.float32)
     window = 2 * max(1, round(_WINDOW * side / 2)) + 1
     dense = ndimage.binary_fill_holes(ndimage.uniform_filter(shows, window) > 0.4)
     opened = _opened(dense, max(1.0, _STROKE * side))
@@ -108,31 +110,54 @@ def _filled_hull(points: Points, shape: tuple[int, ...]) -> NDArray[np.bool_]:
     return inside
 
 
-def _fitted(found: NDArray[np.bool_], hull: NDArray[np.bool_], points: Points) -> NDArray[np.bool_] | None:
-    """Intersection of two sides, arcs and rows; None if there are no straight sides."""
+def _fitted(found: NDArray[np.bool_], points: Points) -> NDArray[np.bool_] | None:
+    """Intersection of two sides, arcs and rows that holds (almost) all that was found; None if there is none.
+
+    Fans are symmetric. Where one side is dark, or text lies along it, the mirror image of the other one takes its place.
+    """
     width = found.shape[1]
     left, right = _side(points[:, 0], points[:, 1], -1, width), _side(points[:, 0], points[:, 2], +1, width)
-    if left is None and right is None:
-        return None
-    near = points[: max(2, len(points) // 25)]
-    middle = float((near[:, 1].min() + near[:, 2].max()) / 2)
-    if left is None and right is not None:
-        left = _mirrored(right, middle)
-    if right is None and left is not None:
-        right = _mirrored(left, middle)
-    assert left is not None and right is not None
+    near = points[: max(2, len(points) // 16)]
+    middle = float(np.median(near[:, 1] + near[:, 2]) / 2)
+    pairs: list[tuple[_Side, _Side]] = []
+    if left is not None and right is not None:
+        pairs.append((left, right))
+    for side in sorted((side for side in (left, right) if side is not None), key=lambda side: -side.rows):
+        pairs.append((side, _mirrored(side, middle)) if side is left else (_mirrored(side, middle), side))
+    if len(pairs) == 3 and abs(np.degrees(np.arctan(pairs[0][0].slope) + np.arctan(pairs[0][1].slope))) > _SYMMETRIC_DEG:
+        pairs.append(pairs.pop(0))
+    for pair in pairs:
+        inside = _between(found, points, *pair)
+        if inside is not None and (inside & found).sum() > _COVERS * found.sum():
+            return inside
+    return None
+
+
+def _between(found: NDArray[np.bool_], points: Points, left: _Side, right: _Side) -> NDArray[np.bool_] | None:
     y, x = np.mgrid[: found.shape[0], : found.shape[1]].astype(np.float64)
-    inside = (x >= left.x(y) - 0.5) & (x <= right.x(y) + 0.5) & (y >= points[0, 0]) & (y <= points[-1, 0])
+    inside = (x >= left.x(y) - 0.5) & (x <= right.x(y) + 0.5) & (y >= points[0, 0])
+    above_bottom = y <= points[-1, 0]
     opening = np.degrees(np.arctan(right.slope) - np.arctan(left.slope))
     if opening < _PARALLEL_DEG:
-        return inside
+        return inside & above_bottom
     apex_y = (left.at - right.at) / (right.slope - left.slope)
     apex_x = float(left.x(apex_y))
-    if apex_y > points[0, 0] + 2:
+    if apex_y > points[0, 0] + 0.03 * found.shape[0] + 2:
         return None
     distance = np.hypot(x - apex_x, y - apex_y)
-    seen = distance[found]
-    return inside & (distance <= np.percentile(seen, 99.8) + 1) & (distance >= seen.min() - 1)
+    seen = distance[found & inside]
+    if not seen.size:
+        return None
+    inside &= (distance <= np.percentile(seen, 99.8) + 1) & (distance >= np.percentile(seen, 0.02) - 1)
+    return inside & above_bottom if _flat_below(found) else inside
+
+
+def _flat_below(found: NDArray[np.bool_]) -> bool:
+    """True if the bottom is straight, cut off by the end of the picture or drawn so, and not an arc."""
+    columns = np.flatnonzero(found.any(axis=0))
+    lowest = found.shape[0] - 1 - found[::-1, columns].argmax(axis=0)
+    level = np.percentile(lowest, 98)
+    return bool((np.abs(lowest - level) <= 0.008 * found.shape[0] + 1).mean() > _FLAT)
 
 
 def _mirrored(side: _Side, middle: float) -> _Side:
@@ -150,34 +175,24 @@ def _side(rows: NDArray[np.float64], columns: NDArray[np.float64], sign: int, wi
     free = (columns > 0) & (columns < width - 1)
     if free.sum() < 8:
         return None
-    tolerance = max(1.0, 0.006 * width)
     y, x = rows[free], columns[free]
-    hull = _chain(y, x, sign)
-    best: _Side | None = None
-    for first in range(len(hull) - 1):
-        for last in range(first + 1, len(hull)):
-            (y0, x0), (y1, x1) = hull[first], hull[last]
-            if y1 - y0 < 0.08 * len(rows):
-                continue
-            slope = (x1 - x0) / (y1 - y0)
-            off = sign * (x - (x0 + slope * (y - y0)))
-            if off.max() > tolerance * 2:
-                continue
-            touching = int((np.abs(off) <= tolerance).sum())
-            if sign * slope > -0.05 and abs(slope) < 2.2 and (best is None or touching > best.rows):
-                best = _Side(x0 - slope * y0, slope, touching)
-    return best if best is not None and best.rows >= _SUPPORT * len(rows) else None
-
-
-def _chain(y: NDArray[np.float64], x: NDArray[np.float64], sign: int) -> list[tuple[float, float]]:
-    """Outer convex chain of points sorted by y (Andrew 1979)."""
-    chain: list[tuple[float, float]] = []
-    for point in zip(y.tolist(), (sign * x).tolist(), strict=True):
-        while len(chain) > 1:
-            (y0, x0), (y1, x1) = chain[-2], chain[-1]
-            if (x1 - x0) * (point[0] - y0) <= (point[1] - x0) * (y1 - y0):
-                chain.pop()
-            else:
-                break
-        chain.append(point)
-    return [(row, sign * column) for row, column in chain]
+    tolerance = max(1.0, 0.005 * width)
+    picked = np.unique(np.linspace(0, len(y) - 1, _TRIED).astype(int))
+    first, last = (picked[each] for each in np.triu_indices(len(picked), 1))
+    far = y[last] - y[first] >= 0.08 * len(rows)
+    first, last = first[far], last[far]
+    slope = (x[last] - x[first]) / (y[last] - y[first])
+    outward = (sign * slope > -0.05) & (np.abs(slope) < 2.2)
+    first, slope = first[outward], slope[outward]
+    if not slope.size:
+        return None
+    at = x[first] - slope * y[first]
+    off = sign * (x - at[:, None] - slope[:, None] * y)
+    touching = (np.abs(off) <= tolerance).sum(axis=1)
+    touching[(off > 2 * tolerance).mean(axis=1) > _BEYOND] = 0
+    best = int(touching.argmax())
+    if touching[best] < _SUPPORT * len(rows):
+        return None
+    near = np.abs(off[best]) <= tolerance
+    better = np.polyfit(y[near], x[near], 1)
+    return _Side(float(better[1]), float(better[0]), int(touching[best]))
