@@ -24,6 +24,9 @@ DOUBT_MG, REFUSED_MG = 6.0, 15.0
 SLOPE_RANGE = (0.35, 1.8)
 """mg/cm3 per HU that a CT can have: about 0.6 to 1.1 between 80 and 140 kVp, with room to both sides; our choice."""
 
+INTERCEPT_RANGE = (-60.0, 60.0)
+"""mg/cm3 at 0 HU, the HU of water, that a CT can have; our choice."""
+
 _BETTER = 3.0
 
 
@@ -92,8 +95,15 @@ def _regression(x: NDArray[np.float64], y: NDArray[np.float64]) -> Line:
 
 def is_plausible(line: Line) -> bool:
     """True if a CT can have this line and the rods lie on it."""
-    low, high = SLOPE_RANGE
-    return low <= line.slope <= high and not line.error > REFUSED_MG
+    return not _impossible(line) and not line.error > REFUSED_MG
+
+
+def _impossible(line: Line) -> str:
+    """What is wrong with a line whatever the rods are, "" if nothing."""
+    for value, (low, high), unit in ((line.slope, SLOPE_RANGE, "mg/cm³ per HU"), (line.intercept, INTERCEPT_RANGE, "mg/cm³ in water")):
+        if not low <= value <= high:
+            return f"{value:.3g} {unit} is nothing that a CT gives ({low:g} to {high:g})"
+    return ""
 
 
 def fit_rods(rods: Sequence[Rod], preset: PhantomPreset, source: str = MARKED) -> Calibration:
@@ -131,9 +141,9 @@ def fit_rods(rods: Sequence[Rod], preset: PhantomPreset, source: str = MARKED) -
 
 
 def _complaint(line: Line, preset: PhantomPreset) -> str:
-    low, high = SLOPE_RANGE
-    if not low <= line.slope <= high:
-        return f"The rods do not fit {preset.name}: {line.slope:.2f} mg/cm³ per HU is nothing that a CT gives ({low:g} to {high:g})."
+    impossible = _impossible(line)
+    if impossible:
+        return f"The rods do not fit {preset.name}: {impossible}."
     return f"The rods do not fit {preset.name}: they miss their line by {line.error:.1f} mg/cm³ (at most {REFUSED_MG:g} is accepted)."
 
 
@@ -149,7 +159,7 @@ def _fits_better(hu: Sequence[float], preset: PhantomPreset, line: Line) -> str:
 
 
 def _alternatives(hu: Sequence[float], preset: PhantomPreset) -> Iterator[tuple[float, str]]:
-    """(standard error, sentence) of every other order and every other preset that is plausible; a name costs a little more than an order."""
+    """(standard error, sentence) of every other order and preset that is plausible; another preset costs a little more than an order."""
     count = len(hu)
     for order in permutations(range(count)):
         line = line_of([hu[i] for i in order], preset)

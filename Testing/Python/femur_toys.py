@@ -1,0 +1,104 @@
+"""A pelvis-sized scan with a calibration phantom, and a femur made of balls and rods, both drawn from formulas: truth is exact."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import ndimage
+
+from DeepVolumetryLib.image import Image
+from FemurQCTLib.calibration import PhantomPreset, preset_of
+from FemurQCTLib.calibration.fit import BETA_REF_TO_CT, SIGMA_REF_TO_CT
+
+SLOPE, INTERCEPT = 0.82, 3.0
+"""The line of the scanner: mg/cm3 per HU, mg/cm3."""
+
+
+def rod_hu(preset: PhantomPreset, slope: float = SLOPE, intercept: float = INTERCEPT) -> np.ndarray:
+    """What an ideal scanner with this line shows in the rods of a phantom."""
+    rho = np.array(preset.densities)
+    if not preset.water:
+        return (rho - intercept) / slope
+    sigma_ref, beta_ref = 1 / slope - SIGMA_REF_TO_CT, -intercept / slope - BETA_REF_TO_CT
+    return np.array(preset.water) + sigma_ref * rho + beta_ref
+
+
+@dataclass(frozen=True)
+class RodScan:
+    """A scan, and where its rods truly are half way up (R, A, S), in the order of the certificate."""
+
+    image: Image
+    centers: np.ndarray
+    hu: np.ndarray
+
+
+def rod_scan(
+    preset: str | PhantomPreset,
+    spacing=(0.9, 0.9, 2.5),
+    slices: int = 24,
+    noise: float = 15.0,
+    tilt_deg: tuple[float, float] = (0.0, 0.0),
+    blur_mm: float = 1.5,
+    radius_mm: float = 9.0,
+    pitch_mm: float = 34.0,
+    reverse: bool = False,
+    body_hu: float = 10.0,
+    cupping_hu: float = 0.0,
+    turn_deg: float = 0.0,
+    seed: int = 0,
+    hu: np.ndarray | None = None,
+) -> RodScan:
+    """A patient (an ellipse with two femoral shafts) on a phantom with a row of rods, on a table.
+
+    Args:
+        tilt_deg: of the rods against the table direction, towards the right and to the front.
+        blur_mm: FWHM of the blur in the slice.
+        reverse: the phantom lies the other way round.
+        body_hu: of the plastic around the rods.
+        cupping_hu: how much lower the middle of the picture is.
+        turn_deg: of the phantom in the slice.
+        hu: of the rods, where it is not what the line gives.
+    """
+    preset = preset_of(preset)
+    values = rod_hu(preset) if hu is None else np.asarray(hu)
+    width, height = 400.0, 330.0
+    columns, rows = round(width / spacing[0]), round(height / spacing[1])
+    x = (np.arange(columns) - (columns - 1) / 2) * spacing[0]
+    y = (np.arange(rows) - (rows - 1) / 2) * spacing[1]
+    z = (np.arange(slices) - (slices - 1) / 2) * spacing[2]
+    grid_x, grid_y = np.meshgrid(x, y)
+    count = len(values)
+    offsets = (np.arange(count) - (count - 1) / 2) * pitch_mm * (-1 if reverse else 1)
+    row_x, row_y = offsets * np.cos(np.radians(turn_deg)), -105 + offsets * np.sin(np.radians(turn_deg))
+    shift = np.tan(np.radians(tilt_deg))
+    pixel = float(np.mean(spacing[:2]))
+    voxels = np.empty((slices, rows, columns), np.float32)
+
+    def disk(cx, cy, radius):
+        return np.clip((radius - np.hypot(grid_x - cx, grid_y - cy)) / pixel + 0.5, 0, 1)
+
+    rng = np.random.default_rng(seed)
+    for k, height_mm in enumerate(z):
+        plane = np.full((rows, columns), -1000.0)
+        body = np.clip((1 - np.hypot(grid_x / 170, (grid_y - 5) / 95)) * 95 / pixel + 0.5, 0, 1)
+        plane += 1040 * body
+        for side in (-1, 1):
+            bone, canal = disk(side * 85, 10, 14), disk(side * 85, 10, 7)
+            plane += (1200 - 40) * (bone - canal) + (-60 - 40) * canal
+        table = np.clip((np.abs(grid_y + 135) < 4).astype(float), 0, 1)
+        plane += 850 * table * (1 - body)
+        sx, sy = shift[0] * height_mm, shift[1] * height_mm
+        box = (np.abs(grid_x - sx) < pitch_mm * count / 2 + 12) & (np.abs(grid_y + 105 - sy - grid_x * np.tan(np.radians(turn_deg))) < 15)
+        plane = np.where(box, body_hu, plane)
+        for cx, cy, value in zip(row_x, row_y, values, strict=True):
+            part = disk(cx + sx, cy + sy, radius_mm)
+            plane = plane * (1 - part) + value * part
+        voxels[k] = ndimage.gaussian_filter(plane, blur_mm / 2.355 / np.array(spacing[1::-1]))
+    voxels -= np.float32(cupping_hu) * (1 - np.clip(np.hypot(grid_x / 200, grid_y / 165), 0, 1) ** 2).astype(np.float32)
+    white = rng.normal(0, 1, voxels.shape).astype(np.float32)
+    white = ndimage.gaussian_filter(white, (0, 0.6, 0.6))  # noise of a soft kernel is not white
+    voxels += np.float32(noise / white.std()) * white
+    origin = (x[0], y[0], z[0])
+    image = Image.from_spacing(np.rint(voxels).astype(np.int16), spacing, origin, modality="CT", name="rods")
+    return RodScan(image, np.column_stack([row_x, row_y, np.zeros(count)]), values)
