@@ -79,6 +79,10 @@ class ModuleEntry:
             missing = error.name or self.library
             raise ModelError(f"{self.title} needs the Python package {missing}. Install the module's requirements.txt.") from error
 
+    def offers(self, name: str) -> bool:
+        """True if the package has a submodule of that name; found without importing it."""
+        return (self.library_folder / f"{name}.py").is_file() or (self.library_folder / name / "__init__.py").is_file()
+
     def parameters(self, values: dict[str, Any] | None = None) -> Any:
         """The module's parameters; defaults where ``values`` says nothing.
 
@@ -101,6 +105,7 @@ MODULES: dict[str, ModuleEntry] = {
     for entry in (
         ModuleEntry(key="renal", title="RenalParenchyma", library="RenalParenchymaLib"),
         ModuleEntry(key="glioma", title="GliomaUncertainty", library="GliomaUncertaintyLib", helpers=("glioma_brain",)),
+        ModuleEntry(key="spleen", title="SpleenVolume", library="SpleenVolumeLib", helpers=("spleen_usdm",)),
     )
 }
 

@@ -39,7 +39,8 @@ def evaluate(
     ),
     out: Path = typer.Option(..., "--out", "-o", help="Folder for metrics.json.", show_default=False),
     members: int | None = typer.Option(None, help="Predictions from which the uncertainty is computed.", show_default=False),
-    method: str = typer.Option("", help="glioma: spu, unet, tta, lsu, mcdropout or ensemble.", show_default=False),
+    method: str = typer.Option("", help="glioma: spu, unet, tta, lsu, mcdropout or ensemble; spleen: see docs/cli.md.", show_default=False),
+    uncertainty: str | None = typer.Option(None, help="glioma: what the map shows: error, spread or entropy.", show_default=False),
     scheme: str = typer.Option("", help="What the values of the references mean where no column labels says it, e.g. brats2021, msd."),
     seed: int | None = typer.Option(None, help="Same seed, same result.", show_default=False),
     speed: str | None = typer.Option(None, help="fast, standard or thorough.", show_default=False),
@@ -53,7 +54,8 @@ def evaluate(
     from ..engine.session import Session
 
     entry = find(module)
-    parameters = {name: value for name, value in {"members": members, "seed": seed, "speed": speed}.items() if value is not None}
+    given = {"members": members, "seed": seed, "speed": speed, "uncertainty": uncertainty}
+    parameters = {name: value for name, value in given.items() if value is not None}
     if method and method != SINGLE_METHOD:
         if not hasattr(entry.parameters(), "method"):
             raise InputError(f"{entry.title} has no method “{method}”; it has one only. Leave --method out.")

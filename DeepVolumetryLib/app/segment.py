@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import typer
@@ -15,9 +15,14 @@ from ..modules import ModuleEntry, find
 from ..report.report import Report
 from . import results
 from .console import Terminal, number
-from .inputs import INPUTS, assign, guess_of, read
+from .inputs import INPUTS, PixelSizes, assign, guess_of, read
 
-MODULE = typer.Argument(..., metavar="MODULE", help="renal or glioma", show_default=False)
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from ..result import Result
+
+MODULE = typer.Argument(..., metavar="MODULE", help="renal, glioma or spleen", show_default=False)
 
 
 def segment(
@@ -36,14 +41,31 @@ def segment(
     members: int | None = typer.Option(None, help="Predictions from which the uncertainty is computed.", show_default=False),
     seed: int | None = typer.Option(None, help="Same seed, same result.", show_default=False),
     speed: str | None = typer.Option(None, help="fast, standard or thorough.", show_default=False),
-    method: str | None = typer.Option(None, help="glioma: spu, unet, tta, lsu, mcdropout or ensemble.", show_default=False),
+    method: str | None = typer.Option(
+        None, help="glioma: spu, unet, tta, lsu, mcdropout or ensemble; spleen: see docs/cli.md.", show_default=False
+    ),
+    uncertainty: str | None = typer.Option(None, help="glioma: what the map shows: error, spread or entropy.", show_default=False),
     scheme: str | None = typer.Option(
         None, help="glioma: also labels.nrrd with the values of brats2021, brats2023, brats2024, msd or brats2013.", show_default=False
     ),
     prior: Path | None = typer.Option(None, help="glioma: report.json of an earlier study, for the change since.", show_default=False),
+    spacing: list[str] = typer.Option(
+        [], metavar="NAME=DX,DY", help="spleen: width and height of a pixel in mm, where the file does not state them.", show_default=False
+    ),
+    frame: list[str] = typer.Option(
+        [], metavar="NAME=N", help="spleen: which frame of a file with several, counted from 0.", show_default=False
+    ),
+    turn: list[str] = typer.Option(
+        [],
+        metavar="NAME=HOW",
+        help="spleen: mirror, degrees clockwise (90, 180, 270) or both (mirror,90), until the probe is on top and the head or front left.",
+        show_default=False,
+    ),
+    length: float | None = typer.Option(None, help="spleen: craniocaudal length in mm, measured by hand.", show_default=False),
+    depth: float | None = typer.Option(None, help="spleen: extent from front to back in mm, measured by hand.", show_default=False),
     age: float | None = typer.Option(None, help="Years, for eGFR and reference ranges.", show_default=False),
     sex: str | None = typer.Option(None, help="female or male.", show_default=False),
-    height: float | None = typer.Option(None, help="cm, for the body surface area.", show_default=False),
+    height: float | None = typer.Option(None, help="cm, for the body surface area and reference ranges.", show_default=False),
     weight: float | None = typer.Option(None, help="kg, for the body surface area.", show_default=False),
     creatinine: float | None = typer.Option(None, help="mg/dL, for eGFR.", show_default=False),
     pdf: bool = typer.Option(False, "--pdf", help="Also report.pdf (in a later version)."),
@@ -66,15 +88,39 @@ def segment(
 
         require_scene()
     given = {
-        "members": members, "seed": seed, "speed": speed, "method": method, "scheme": scheme,
+        "members": members, "seed": seed, "speed": speed, "method": method, "uncertainty": uncertainty, "scheme": scheme,
         "prior": None if prior is None else str(prior), "age": age, "sex": sex,
-        "height_cm": height, "weight_kg": weight, "creatinine_mg_dl": creatinine,
+        "height_cm": height, "weight_kg": weight, "creatinine_mg_dl": creatinine, "length_mm": length, "depth_mm": depth,
+        **turned(entry, turn),
     }  # fmt: skip
+    sizes = PixelSizes.parse(spacing, frame, INPUTS[entry.key][0].name)
     parameters = {name: value for name, value in given.items() if value is not None}
     entry.parameters(parameters)
     terminal = Terminal(quiet, as_json)
-    document = run(entry, inputs, out, parameters, terminal, bundle, device, scene=scene, pictures=pictures, began=began)
+    document = run(entry, inputs, out, parameters, terminal, bundle, device, scene=scene, pictures=pictures, began=began, sizes=sizes)
     terminal.report(document)
+
+
+def turned(entry: ModuleEntry, texts: list[str]) -> dict[str, Any]:
+    """Parameters from ``NAME=mirror,90``.
+
+    Raises:
+        InputError: if a text is written differently, or the module has no such picture.
+    """
+    names = [spec.name for spec in INPUTS[entry.key] if spec.flat]
+    values: dict[str, Any] = {}
+    for text in texts:
+        name, _separator, how = text.partition("=")
+        if name not in names:
+            raise InputError(f"--turn is for pictures; there is no picture “{name}” in {entry.title}. Leave it out.")
+        for word in how.split(","):
+            if word == "mirror":
+                values[f"{name}_mirror"] = True
+            elif word.isdigit():
+                values[f"{name}_turn"] = int(word)
+            else:
+                raise InputError(f"--turn must look like {name}=90, {name}=mirror or {name}=mirror,90, not “{how}”.")
+    return values
 
 
 def run(
@@ -89,6 +135,7 @@ def run(
     scene: bool = False,
     pictures: bool = False,
     began: float | None = None,
+    sizes: PixelSizes | None = None,
 ) -> dict[str, Any]:
     """Read, segment and write one study; returns the report that was written.
 
@@ -104,22 +151,20 @@ def run(
     with terminal.progress() as progress:
         with progress.phase("Reading", share=0.05):
             paths, guessed = assign(inputs, INPUTS[entry.key], guess_of(entry))
-            files = read(paths, INPUTS[entry.key])
+            files = read(paths, INPUTS[entry.key], sizes)
             records = [file.record() for file in files]
             if parameters.get("prior"):
                 entry.submodule("prior").check(parameters["prior"], records)
         read_seconds = progress.seconds["Reading"]
         result = Session().run(entry, {file.name: file.image for file in files}, parameters, progress, path, device)
-    result.warnings[:0] = guessed
+    result.warnings[:0] = [*guessed, *(note for file in files for note in file.notes)]
     if parameters.get("prior"):
         entry.submodule("prior").add_change(result, parameters["prior"], records)
     preprocess = read_seconds + result.provenance.seconds.get("preprocess", 0.0)
     writing = time.perf_counter()
     with results.written(out, result) as folder:
         if pictures:
-            from ..report.pictures import write_pictures
-
-            write_pictures(folder / "pictures", result)
+            pictures_of(entry)(folder / "pictures", result)
         if scene:
             from .scene import write_scene
 
@@ -135,6 +180,16 @@ def run(
         results.write_json(folder / "report.json", document)
     show(document, terminal, out)
     return document
+
+
+def pictures_of(entry: ModuleEntry) -> Callable[[Path, Result], object]:
+    """What draws the pictures of a result: the module's own, where it has one."""
+    if entry.offers("pictures"):
+        draw: Callable[[Path, Result], object] = entry.submodule("pictures").write_pictures
+        return draw
+    from ..report.pictures import write_pictures
+
+    return write_pictures
 
 
 def show(document: dict[str, Any], terminal: Terminal, out: Path) -> None:
