@@ -96,6 +96,17 @@ class Projection(enum.Enum):
         return {"equidistant": _("Equidistant"), "orthographic": _("Orthographic")}[self.value]
 
 
+class Uncertainty(enum.Enum):
+    """As the parameters spell what the uncertainty map shows."""
+
+    ERROR = "error"
+    SPREAD = "spread"
+    ENTROPY = "entropy"
+
+    def label(self) -> str:
+        return {"error": _("Chance of error"), "spread": _("Spread of the predictions"), "entropy": _("Entropy")}[self.value]
+
+
 class Scheme(enum.Enum):
     """As the parameters spell what the values of a label map mean."""
 
@@ -133,6 +144,7 @@ class GliomaUncertaintyParameterNode:
     method: Method = Method.SPU
     projection: Projection = Projection.EQUIDISTANT
     magnification: Annotated[float, WithinRange(1, 4)] = 2.0
+    uncertainty: Uncertainty = Uncertainty.ERROR
     scheme: Scheme = Scheme.BRATS_2023
     overlayOpacity: Annotated[float, WithinRange(0, 1)] = 0.5
     overlayThreshold: Annotated[float, WithinRange(0, 100)] = 20.0
@@ -181,6 +193,7 @@ class GliomaUncertaintyLogic(SegmentationLogic):
             "method": parameterNode.method.value,
             "projection": parameterNode.projection.value,
             "magnification": parameterNode.magnification,
+            "uncertainty": parameterNode.uncertainty.value,
             "speed": parameterNode.speed.value,
             "scheme": parameterNode.scheme.value,
         }

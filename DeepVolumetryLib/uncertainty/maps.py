@@ -55,6 +55,19 @@ def entropy_map(probability: NDArray[Any]) -> NDArray[np.float32]:
     return binary_entropy(probability) * np.float32(100)
 
 
+def error_map(probability: NDArray[Any]) -> NDArray[np.float32]:
+    """How probable it is that a voxel is on the wrong side of 0.5, on the 0-100 scale: 200 * min(p, 1 - p).
+
+    It orders voxels as ``entropy_map`` does and means more: 40 is a chance of 20 % that the voxel is wrong; 100 is a coin toss.
+
+    Args:
+        probability: calibrated mean probability over the members, in [0, 1].
+    """
+    check_probability(probability)
+    p = np.asarray(probability, np.float32)
+    return np.minimum(p, 1 - p) * np.float32(200)
+
+
 def deviation_map(variance: NDArray[Any]) -> NDArray[np.float32]:
     """Spread of the members on the 0-100 scale: 100 * SD / 0.5, since 0.5 is the largest SD a probability can have.
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from DeepVolumetryLib.measure.volumes import bounding_box
-from DeepVolumetryLib.uncertainty.maps import entropy_map
+from DeepVolumetryLib.uncertainty.maps import error_map
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -48,7 +48,7 @@ class Rim:
 
 @dataclass(frozen=True)
 class Doubt:
-    """Mean uncertainty (0-100, see ``maps.entropy_map``) over a mask and over its rim; NaN for an empty mask."""
+    """Mean uncertainty (0-100, see ``maps.error_map``) over a mask and over its rim; NaN for an empty mask."""
 
     mask: float
     rim: float
@@ -71,7 +71,7 @@ def doubt_of(voxels: OpenVoxels, rim: Rim, mask: NDArray[Any], certain: NDArray[
     still = voxels.inside & np.take(mask, voxels.index).astype(bool, copy=False)
     if certain is not None:
         still &= ~np.take(certain, voxels.index)
-    uncertainty = np.where(still, entropy_map(voxels.probability), 0).astype(np.float64)
+    uncertainty = np.where(still, error_map(voxels.probability), 0).astype(np.float64)
     return Doubt(float(uncertainty.sum() / total), float(uncertainty[rim.open_here].sum() / rim.count) if rim.count else 0.0)
 
 

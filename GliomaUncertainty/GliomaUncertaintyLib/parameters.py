@@ -14,6 +14,7 @@ from DeepVolumetryLib.errors import InputError
 
 METHODS = ("spu", "unet", "tta", "lsu", "mcdropout", "ensemble")
 PROJECTIONS = ("equidistant", "orthographic")
+UNCERTAINTIES = ("error", "spread", "entropy")
 SPEEDS = ("fast", "standard", "thorough")
 SKULL_STRIP = ("auto", "never")
 SCHEMES = ("brats2021", "brats2023", "brats2024", "msd", "brats2013")  # those of labels.py, which needs numpy
@@ -46,6 +47,12 @@ class Parameters:
     )
     projection: str = _choice("equidistant", PROJECTIONS, "How spu spreads the sphere out again")
     magnification: float = _number(2.0, 1.0, 4.0, "In the center of a projection of spu and lsu")
+    uncertainty: str = _choice(
+        "error",
+        UNCERTAINTIES,
+        "What the map shows, 0-100. error: twice the probability that the voxel is wrong; spread: standard deviation of the members; "
+        "entropy: of the mean probability",
+    )
     seed: int = _number(0, 0, 2**31 - 1, "Same seed, same members, same result; used by tta and mcdropout")
     speed: str = _choice("standard", SPEEDS, "fast: at most 5 members; thorough: 17 members or more")
     scheme: str = _choice("brats2023", SCHEMES, "Values of an exported label map")

@@ -24,10 +24,11 @@ from DeepVolumetryLib.image_io import check_usable
 from DeepVolumetryLib.result import Provenance, Result
 from DeepVolumetryLib.uncertainty.calibrate import Calibration
 from DeepVolumetryLib.uncertainty.conformal import ConformalTable
-from DeepVolumetryLib.uncertainty.maps import entropy_map
+from DeepVolumetryLib.uncertainty.maps import deviation_map, entropy_map, error_map
 
 from .alignment import REFERENCES, TITLES, Aligned, aligned
 from .brain import brain_mask
+from .islands import without_unsure_islands
 from .labels import SEQUENCES, TARGETS, sub_regions
 from .measurements import measure_glioma
 from .methods import members
@@ -90,14 +91,15 @@ class GliomaPipeline:
 
     def _result(self, together: Aligned, stack: Stack, prediction: Prediction, parameters: Parameters) -> Result:
         image = together.images[together.reference]
-        mean = stack.volume(self.calibration.apply(prediction.statistics.mean))
-        probability, uncertainty = {}, {}
-        for target, values in zip(TARGETS, mean, strict=True):
-            probability[target] = brought_back(values, stack.grid, image)
-            uncertainty[target] = brought_back(entropy_map(values), stack.grid, image)
-        masks: dict[str, NDArray[np.bool_]] = {target: values > 0.5 for target, values in probability.items()}
+        mean = self.calibration.apply(prediction.statistics.mean)
+        shown = _uncertainty(parameters.uncertainty, mean, prediction)
+        probability, uncertainty = (
+            {target: brought_back(values, stack.grid, image) for target, values in zip(TARGETS, stack.volume(maps), strict=True)}
+            for maps in (mean, shown)
+        )
+        masks = without_unsure_islands(probability)
         masks |= sub_regions(masks)
-        regions = places(probability, uncertainty, image, masks)
+        regions = places(probability, image, masks)
         volumes = {target: prediction.member_ml[:, channel].tolist() for channel, target in enumerate(TARGETS)}
         conformal = _conformal(self.bundle.inference, together.images)
         measured = measure_glioma(masks, image, parameters, probability, volumes, conformal)
@@ -146,6 +148,13 @@ def _load(bundle: Bundle, name: str, device: Device) -> Module:
     network = build(bundle.inference["networks"][name])
     network.load_state_dict({key: value.float() if value.is_floating_point() else value for key, value in bundle.state_dict(name).items()})
     return fused(network).to(device=device.name, memory_format=torch.channels_last)
+
+
+def _uncertainty(kind: str, mean: NDArray[np.float32], prediction: Prediction) -> NDArray[np.float32]:
+    """The map that is shown, 0-100, in the shape of the calibrated mean probability."""
+    if kind == "spread":
+        return deviation_map(prediction.statistics.variance)
+    return error_map(mean) if kind == "error" else entropy_map(mean)
 
 
 def _conformal(inference: Mapping[str, Any], given: Mapping[str, Image]) -> ConformalTable:

@@ -217,9 +217,11 @@ def test_what_was_set_reaches_the_pipeline_and_is_saved_with_the_scene(a_panel):
     ui.methodComboBox.currentIndex = 3
     ui.membersSpinBox.value = 5
     ui.magnificationSlider.value = 3.0
+    ui.uncertaintyComboBox.currentIndex = 1
     a_panel.segment()
     parameters = a_panel.logic.result.provenance.parameters
     assert (parameters["method"], parameters["members"], parameters["magnification"]) == ("lsu", 5, 3.0)
+    assert parameters["uncertainty"] == "spread"
     node = a_panel.logic.getParameterNode()
     assert (node.method.value, node.members, node.magnification) == ("lsu", 5, 3.0)
 

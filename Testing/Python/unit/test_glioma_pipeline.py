@@ -71,6 +71,17 @@ def test_segments_are_nested_and_maps_are_on_the_grid_of_the_scan(a_pipeline, a_
     assert all((result.uncertainty[target][result.probability[target] == 0] == 0).all() for target in TARGETS)
 
 
+def test_the_map_shows_what_was_asked_for(a_pipeline, a_glioma_head):
+    error, spread, entropy = (
+        run(a_pipeline, a_glioma_head, Parameters(members=3, uncertainty=kind)) for kind in ("error", "spread", "entropy")
+    )
+    p = error.probability["WT"]
+    np.testing.assert_allclose(error.uncertainty["WT"], 200 * np.minimum(p, 1 - p), atol=1e-3)
+    assert (entropy.uncertainty["WT"] >= error.uncertainty["WT"] - 1e-3).all()
+    assert 0 < spread.uncertainty["WT"].max() <= 100
+    assert error.regions == spread.regions == entropy.regions, "places do not depend on what is shown"
+
+
 def test_the_same_bytes_come_out_twice(a_glioma_bundle, a_glioma_head):
     one, other = (run(create(a_glioma_bundle, "cpu"), a_glioma_head) for _ in range(2))
     for first, second in ((one.segments, other.segments), (one.probability, other.probability), (one.uncertainty, other.uncertainty)):

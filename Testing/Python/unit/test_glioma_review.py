@@ -3,7 +3,6 @@ from __future__ import annotations
 import numpy as np
 
 from DeepVolumetryLib.image import Image
-from DeepVolumetryLib.uncertainty.maps import entropy_map
 from DeepVolumetryLib.uncertainty.rank import error_share
 from GliomaUncertaintyLib.review import places
 
@@ -17,7 +16,7 @@ def test_a_missed_island_leads_the_list_and_ten_places_hold_the_error():
     probability["WT"][26:36, 38:48, 78:88] = 0.3
     image = Image(np.zeros(distance.shape, np.uint8), np.eye(4))
     masks = {target: p > 0.5 for target, p in probability.items()}
-    found = places(probability, {target: entropy_map(p) for target, p in probability.items()}, image, masks)
+    found = places(probability, image, masks)
     assert (found[0].target, found[0].kind) == ("WT", "outside")
     assert [region.rank for region in found] == list(range(1, len(found) + 1))
     wrong = np.zeros(image.shape, bool)

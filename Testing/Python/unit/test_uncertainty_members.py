@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from DeepVolumetryLib.uncertainty.accumulate import MemberAccumulator
-from DeepVolumetryLib.uncertainty.maps import binary_entropy, deviation_map, entropy_map
+from DeepVolumetryLib.uncertainty.maps import binary_entropy, deviation_map, entropy_map, error_map
 
 members_of_a_run = arrays(np.float32, st.tuples(st.integers(1, 6), st.just(2), st.just(3), st.just(2)), elements=st.floats(0, 1, width=32))
 
@@ -104,6 +104,10 @@ def test_what_is_no_probability_is_refused(wrong):
 
 def test_the_scale_runs_from_certain_to_a_coin_toss():
     np.testing.assert_allclose(entropy_map(np.array([0, 0.11, 0.5, 0.89, 1])), [0, 50, 100, 50, 0], atol=0.1)
+
+
+def test_the_chance_of_being_wrong_is_half_of_the_scale():
+    np.testing.assert_allclose(error_map(np.array([0, 0.2, 0.5, 0.9, 1])), [0, 40, 100, 20, 0], atol=1e-4)
 
 
 def test_the_largest_possible_spread_is_100():
