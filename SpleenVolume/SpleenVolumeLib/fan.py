@@ -55,9 +55,8 @@ def find_fan(gray: NDArray[np.uint8]) -> NDArray[np.bool_]:
     if found.mean() > 0.97:  # cropped to the inside of the fan
         return np.ones(gray.shape, bool)
     points = _outline(found)
-    hull = _filled_hull(points, gray.shape)
     fitted = _fitted(found, points)
-    return hull if fitted is None or fitted.sum() > _WASTES * hull.sum() else fitted
+    return fitted if fitted is not None and fitted.sum() < _WASTES * found.sum() else _filled_hull(points, gray.shape)
 
 
 def _bright_part(gray: NDArray[np.uint8]) -> NDArray[np.bool_]:

@@ -13,12 +13,12 @@ from scipy import ndimage
 
 from DeepVolumetryLib.engine.device import Device, choose_device, inference
 from DeepVolumetryLib.errors import InputError
-from DeepVolumetryLib.image import Image
 from DeepVolumetryLib.uncertainty.accumulate import MemberAccumulator
 from DeepVolumetryLib.uncertainty.maps import entropy_map
 
 from .fan import find_fan
 from .segmentation_network import OUTSIDE, PIXEL_MM, STRIDE
+from .working_grid import WorkingGrid
 
 if TYPE_CHECKING:
     from torch.nn import Module
@@ -109,14 +109,13 @@ class Segmenter:
         """
         fan = find_fan(gray) if fan is None else fan
         _check(fan, pixel_mm)
-        picture = Image.from_spacing(np.where(fan, gray, 0).astype(np.float32)[None], (pixel_mm[1], pixel_mm[0], 1.0))
-        work, box = _working_grid(fan, picture)
-        seen = normalized(_on_working(picture, work), _on_working(picture.with_voxels(fan[None].astype(np.float32)), work))
+        grid = WorkingGrid.of(fan, pixel_mm, PIXEL_MM, STRIDE, 2 * STRIDE)
+        seen = normalized(grid.sample(np.where(fan, gray, 0)), grid.sample(fan))
         total = MemberAccumulator(gray.shape, voxel_ml=pixel_mm[0] * pixel_mm[1] / 1000)
         masks = []
         ways = _WAYS[: max(1, min(members, len(_WAYS)))]
         for number, way in enumerate(ways):
-            probability = _on_picture(self._one(seen, way), work, picture, box) * fan
+            probability = np.clip(grid.back(self._one(seen, way)), 0, 1) * fan
             total.add(probability)
             masks.append(one_piece(probability > _HALF))
             update((number + 1) / len(ways))
@@ -176,34 +175,6 @@ def _check(fan: NDArray[np.bool_], pixel_mm: tuple[float, float]) -> None:
             f"With pixels of {pixel_mm[0]:.4g}×{pixel_mm[1]:.4g} mm the picture would be {size[0]:.0f} mm deep and {size[1]:.0f} mm wide, "
             "which cannot be right. Check the pixel size, or draw a calibration line."
         )
-
-
-def _working_grid(fan: NDArray[np.bool_], picture: Image) -> tuple[Image, tuple[slice, slice]]:
-    """A grid of the network's pixels around the fan, sides multiples of what the network needs; and the fan's box in the picture."""
-    rows, columns = (np.flatnonzero(fan.any(axis=axis)) for axis in (1, 0))
-    box = slice(int(rows[0]), int(rows[-1]) + 1), slice(int(columns[0]), int(columns[-1]) + 1)
-    steps = picture.spacing[1], picture.spacing[0]
-    size, start = [], []
-    for part, step in zip(box, steps, strict=True):
-        length = (part.stop - part.start) * step
-        count = max(2 * STRIDE, -(-int(np.ceil(length / PIXEL_MM)) // STRIDE) * STRIDE)
-        size.append(count)
-        start.append((part.start + part.stop - 1) / 2 * step - (count - 1) / 2 * PIXEL_MM)
-    grid = Image.from_spacing(np.zeros((1, *size), np.float32), (PIXEL_MM, PIXEL_MM, 1.0), (start[1], start[0], 0))
-    return grid, box
-
-
-def _on_working(picture: Image, work: Image) -> NDArray[np.float32]:
-    return picture.resampled(work, order=1, fill=0.0, antialias=True).voxels[0].astype(np.float32)
-
-
-def _on_picture(values: NDArray[np.float32], work: Image, picture: Image, box: tuple[slice, slice]) -> NDArray[np.float32]:
-    """Back on the grid of the picture; only the fan's box is computed."""
-    whole = np.zeros(picture.shape[1:], np.float32)
-    low, high = (0, box[0].start, box[1].start), (1, box[0].stop, box[1].stop)
-    part = work.with_voxels(values[None]).resampled(picture.cropped(low, high), order=1, fill=0.0)
-    whole[box] = np.clip(part.voxels[0], 0, 1)
-    return whole
 
 
 def _turned(image: torch.Tensor, way: Way, back: bool = False) -> torch.Tensor:

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from .acquisition import Acquisition, acquire, draw_acquisition
-from .fans import Placed, place
-from .layout import compose, spleen_distance
+from .fans import Field, Placed, place
+from .layout import compose, distance_at, signed_distance
 from .overlays import draw_overlays
 
 VIEWS = ("coronal", "transverse", "sagittal")
@@ -69,14 +69,15 @@ def simulate(spleen: NDArray[np.bool_], view: str, rng: np.random.Generator, set
         raise ValueError("the mask of the spleen is empty")
     settings = settings or SimulatorSettings()
     placed = place(spleen, rng, settings.whole)
-    scene = compose(spleen, placed, view, (settings.lines, settings.samples), rng)
+    signed = signed_distance(spleen)
+    scene = compose(signed, placed, view, (settings.lines, settings.samples), rng)
     drawn = draw_acquisition(rng)
     lines = acquire(scene, drawn, rng)
-    return _converted(spleen, placed, lines, drawn, settings, rng)
+    return _converted(signed, placed, lines, drawn, settings, rng)
 
 
 def _converted(
-    spleen: NDArray[np.bool_],
+    signed: Field,
     placed: Placed,
     lines: NDArray[np.float32],
     drawn: Acquisition,
@@ -106,7 +107,7 @@ def _converted(
     picture = drawn.finished(picture, rng)
     picture[~fan] = 0
     truth = np.zeros(fan.shape, bool)
-    truth[fan] = spleen_distance(spleen, placed, x[fan], y[fan]) > 0
+    truth[fan] = distance_at(signed, placed, x[fan], y[fan]) > 0
     gray = np.clip(np.rint(picture), 0, 255).astype(np.uint8)
     if settings.overlays:
         gray = draw_overlays(gray, fan, pixel_mm, rng)

@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 from DeepVolumetryLib.errors import DeepVolumetryError
 
-from . import volume_commands
+from . import ultrasound_commands, volume_commands
 
 # Name of a command -> what adds its options and, as ``run``, what carries it out. The first line of its docstring is its help.
-COMMANDS: dict[str, Callable[[argparse.ArgumentParser], None]] = {**volume_commands.COMMANDS}
+COMMANDS: dict[str, Callable[[argparse.ArgumentParser], None]] = {**volume_commands.COMMANDS, **ultrasound_commands.COMMANDS}
 
 
 def main(arguments: list[str] | None = None) -> int:
