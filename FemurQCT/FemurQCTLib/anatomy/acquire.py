@@ -1,0 +1,129 @@
+"""From HU as they are to HU as a scanner shows them: blur, slices, cupping, streaks, noise."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+
+@dataclass(frozen=True)
+class Scanner:
+    """How a scan is made.
+
+    Attributes:
+        blur_mm: standard deviation of the point spread in the slice.
+        slice_mm: thickness that is averaged over; 0 for that of the grid.
+        noise: SD in HU.
+        grain_mm: over which noise is correlated in the slice.
+        cupping: HU that are lacking in the middle of the body.
+        band: HU that are lacking between the hips, where rays pass both.
+        metal: HU of the streaks near a metal implant; 0 for none.
+    """
+
+    blur_mm: float = 0.6
+    slice_mm: float = 0.0
+    noise: float = 15.0
+    grain_mm: float = 0.6
+    cupping: float = 5.0
+    band: float = 0.0
+    metal: float = 0.0
+
+
+def draw_scanner(rng: np.random.Generator) -> Scanner:
+    """A scan of any quality: half a millimeter to five, quiet to noisy."""
+    return Scanner(
+        blur_mm=float(rng.uniform(0.35, 1.1)),
+        slice_mm=float(rng.choice([0.6, 1.0, 1.25, 2.0, 2.5, 3.0, 4.0, 5.0])),
+        noise=float(np.exp(rng.uniform(np.log(5), np.log(55)))),
+        grain_mm=float(rng.uniform(0.4, 1.4)),
+        cupping=float(rng.uniform(-5, 22)),
+        band=float(rng.uniform(0, 25)) if rng.random() < 0.4 else 0.0,
+        metal=float(rng.uniform(80, 500)) if rng.random() < 0.05 else 0.0,
+    )
+
+
+def acquired(
+    hu: NDArray[np.float32],
+    spacing: tuple[float, float, float],
+    scanner: Scanner,
+    rng: np.random.Generator,
+    middle: tuple[float, float] | None = None,
+    metal_at: tuple[float, float, float] | None = None,
+) -> NDArray[np.float32]:
+    """A scan on the same grid, in HU.
+
+    Args:
+        hu: (K, J, I), slices along K.
+        spacing: mm along K, J, I.
+        middle: (j, i) of the body's axis, where cupping is strongest; the middle of the grid if None.
+        metal_at: (k, j, i) of an implant; drawn if None and the scanner has streaks.
+    """
+    sigma = [np.sqrt(max(scanner.slice_mm**2 - spacing[0] ** 2, 0) / 12) / spacing[0], *(scanner.blur_mm / step for step in spacing[1:])]
+    image = hu
+    if metal_at is None and scanner.metal:
+        metal_at = tuple(rng.uniform(0.2, 0.8, 3) * hu.shape)  # type: ignore[assignment]
+    if scanner.metal:
+        assert metal_at is not None
+        image = _with_rod(hu, spacing, metal_at)
+    thick = round(scanner.slice_mm / spacing[0])
+    if thick >= 2:
+        image = _thick(image, thick, rng)
+        sigma[0] = 0.0
+    image = ndimage.gaussian_filter(image, sigma, truncate=3.0, mode="nearest")
+    height, width = image.shape[1:]
+    j0, i0 = middle or (height / 2, width / 2)
+    y = ((np.arange(height) - j0) * spacing[1]).astype(np.float32)[:, None]
+    x = ((np.arange(width) - i0) * spacing[2]).astype(np.float32)
+    lacking = np.float32(scanner.cupping) * np.exp(-(x * x + y * y) / np.float32(2 * 110**2))
+    lacking += np.float32(scanner.band) * np.exp(-(y * y) / np.float32(2 * 18**2))
+    tissue = np.clip((image + 300) / 200, 0, 1)
+    image = image - lacking * tissue
+    if scanner.metal:
+        assert metal_at is not None
+        image = image + _streaks(image.shape, spacing, metal_at, scanner.metal, rng)
+    image += _noise(image.shape, spacing, scanner, rng)
+    return np.clip(image, -1024, 3071)
+
+
+def _noise(shape: tuple[int, ...], spacing: tuple[float, float, float], scanner: Scanner, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Grain that is correlated in the slice, as reconstruction makes it, of the SD asked for."""
+    grain = rng.standard_normal(shape, dtype=np.float32)
+    sigma = [scanner.grain_mm / step for step in spacing[1:]]
+    grain = ndimage.gaussian_filter(grain, (0, *sigma), truncate=2.5, mode="wrap")
+    return grain * np.float32(scanner.noise / max(float(grain.std()), 1e-6))
+
+
+def _thick(image: NDArray[np.float32], count: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Slices of ``count`` voxels, put back on the grid by interpolation as reading a thick scan does."""
+    depth = image.shape[0]
+    first = int(rng.integers(0, count))
+    padded = np.pad(image, ((first, count), (0, 0), (0, 0)), mode="edge")
+    whole = len(padded) // count * count
+    means = padded[:whole].reshape(-1, count, *image.shape[1:]).mean(1)
+    place = (np.arange(depth) + first - (count - 1) / 2) / count
+    low = np.clip(np.floor(place).astype(int), 0, len(means) - 1)
+    high = np.minimum(low + 1, len(means) - 1)
+    share = np.clip(place - low, 0, 1).astype(np.float32)[:, None, None]
+    return np.asarray(means[low] * (1 - share) + means[high] * share, np.float32)
+
+
+def _with_rod(hu: NDArray[np.float32], spacing: tuple[float, float, float], at: tuple[float, float, float]) -> NDArray[np.float32]:
+    """A metal stem of 14 mm across and 90 mm length."""
+    k, j, i = np.indices(hu.shape, sparse=True)
+    across = np.hypot((j - at[1]) * spacing[1], (i - at[2]) * spacing[2])
+    return np.where((across < 7) & (np.abs(k - at[0]) * spacing[0] < 45), np.float32(3000), hu)
+
+
+def _streaks(
+    shape: tuple[int, ...], spacing: tuple[float, float, float], at: tuple[float, float, float], strength: float, rng: np.random.Generator
+) -> NDArray[np.float32]:
+    """Bright and dark rays from the metal, in the slices that have it."""
+    k, j, i = np.indices(shape, sparse=True)
+    y, x = (j - at[1]) * spacing[1], (i - at[2]) * spacing[2]
+    angle, distance = np.arctan2(y, x), np.hypot(y, x)
+    rays = sum(np.cos(order * angle + rng.uniform(0, 6.3)) for order in (2, 5, 9, 14)) / 2
+    slices = np.abs(k - at[0]) * spacing[0] < 45
+    return np.asarray(strength * rays * np.exp(-distance / 45) * slices, np.float32)
