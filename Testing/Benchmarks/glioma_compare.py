@@ -4,9 +4,10 @@
     python Testing/Benchmarks/glioma_compare.py --cases real.csv --bundles folds.json --out real-leave-one-out
 
 Writes OUT/METHOD/metrics.json and OUT/without_SEQUENCE/metrics.json, each as ``deepvolumetry evaluate`` does. It goes on where it was
-stopped. ``--bundles`` names a JSON file {"case": "bundle folder"} for cases that the shipped weights have seen in training: each is
-evaluated by the bundle that has not. ``--disagreement`` is the folder of TCGA-FG-6692: OUT/METHOD/disagreement.json then says how well
-the uncertainty of the method finds where the five algorithms differ.
+stopped. The default method runs once more for each ``--maps``, into OUT/spu_MAP: other definitions of what the uncertainty shows.
+``--bundles`` names a JSON file {"case": "bundle folder"} for cases that the shipped weights have seen in training: each is evaluated by
+the bundle that has not. ``--disagreement`` is the folder of TCGA-FG-6692: OUT/METHOD/disagreement.json then says how well the
+uncertainty of the method finds where the five algorithms differ.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ from DeepVolumetryLib.image_io import read_image
 from DeepVolumetryLib.uncertainty.score import auroc
 from GliomaUncertaintyLib.alignment import REFERENCES
 from GliomaUncertaintyLib.labels import SEQUENCES, TARGETS
-from GliomaUncertaintyLib.parameters import METHODS
+from GliomaUncertaintyLib.parameters import METHODS, UNCERTAINTIES
 
 _PATHS = (*SEQUENCES, "reference")
 
@@ -114,6 +115,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--methods", nargs="+", choices=METHODS, default=list(METHODS))
     parser.add_argument("--without", nargs="*", choices=SEQUENCES, default=list(SEQUENCES), help="sequences that are left out in turn")
+    parser.add_argument("--maps", nargs="*", choices=UNCERTAINTIES, default=["spread", "entropy"], help="other maps of the default method")
     parser.add_argument("--bundle", default="", help="bundle of the cases that --bundles does not name")
     parser.add_argument("--bundles", type=Path, help="JSON: case -> bundle folder")
     parser.add_argument("--disagreement", type=Path, help="folder of TCGA-FG-6692")
@@ -132,6 +134,9 @@ def main() -> None:
             row = next(row for row in rows if row["case"] == disputed)
             found = judge_disagreement(kept, given.disagreement, [row[name] for name in SEQUENCES if row.get(name)])
             write_json(given.out / method / "disagreement.json", found)
+    for kind in given.maps:
+        print(f"map: {kind}", flush=True)
+        evaluate(rows, given.out / f"spu_{kind}", bundles, "spu", [*options, "--uncertainty", kind])
     for sequence in given.without:
         fewer = without(rows, sequence)
         if fewer:

@@ -27,6 +27,7 @@ METHODS = {
     "mcdropout": "MC dropout",
     "ensemble": "ensemble",
 }
+MAPS = {"spu_spread": "spread of the members", "spu_entropy": "entropy"}
 PAPER = {"spu": (0.826, 0.848, 0.936), "tta": (0.784, 0.643, 0.872), "lsu": (0.743, 0.702, 0.876)}
 """Uncertainty scores of the paper for ET, TC, WT on BraTS 2020; how it defined its score is not public."""
 GOALS = (0.86, 0.88, 0.95)
@@ -60,6 +61,7 @@ def page(real: Path | None, synthesized: Path | None, speed: Path | None, notes:
         sections += [f"## {title}", _text(notes, name)]
         for group in _groups_of(by_method):
             sections += [f"### {group}", scores(by_method, group), places(by_method, group), paired(by_method, group)]
+            sections += [coverage(by_method, group), other_maps(folder, by_method, group)]
         sections += [f"### {title}: one sequence removed", _text(notes, "missing"), missing(folder, by_method)]
         sections += [disagreements(folder, _text(notes, "disagreement"))]
     if real is not None:
@@ -70,8 +72,11 @@ def page(real: Path | None, synthesized: Path | None, speed: Path | None, notes:
     return "\n\n".join(part for part in sections if part).rstrip() + "\n"
 
 
-def scores(by_method: Mapping[str, Metrics], group: str) -> str:
-    """Means over the cases of a group: one row per target and method."""
+def scores(by_method: Mapping[str, Metrics], group: str, titles: Mapping[str, str] = METHODS) -> str:
+    """Means over the cases of a group: one row per target and method.
+
+    The last column is what the same masks would score with no uncertainty anywhere: their Dice at every threshold, nothing thrown away.
+    """
     rows = []
     for target in TARGETS:
         for method, metrics in by_method.items():
@@ -81,8 +86,26 @@ def scores(by_method: Mapping[str, Metrics], group: str) -> str:
             cells = [_number((found.get(key) or {}).get("mean"), digits) for key, _, digits in _COLUMNS]
             if found["dice"]["cases"] > 1:
                 cells[0] += f" ± {_number(found['dice']['sd'])}"
-            rows.append([target, METHODS[method], str(found["dice"]["cases"]), *cells])
-    return _table(["target", "method", "n", *(title for _, title, _ in _COLUMNS)], rows)
+            rows.append([target, titles[method], str(found["dice"]["cases"]), *cells, _number((found["dice"]["mean"] + 2) / 3)])
+    return _table(["target", "method", "n", *(title for _, title, _ in _COLUMNS), "score of a map of zeros"], rows)
+
+
+def other_maps(folder: Path, by_method: Mapping[str, Metrics], group: str) -> str:
+    """SPU-Net with each definition of what its map shows."""
+    found = {"spu": by_method.get("spu")} | {kind: _read(path) for kind in MAPS if (path := folder / kind / "metrics.json").exists()}
+    known = {kind: metrics for kind, metrics in found.items() if metrics}
+    return "SPU-Net by what its map shows:\n\n" + scores(known, group, {"spu": "chance of error", **MAPS}) if len(known) > 1 else ""
+
+
+def coverage(by_method: Mapping[str, Metrics], group: str) -> str:
+    """How often the stated interval of a volume held the true one."""
+    rows = []
+    for target in TARGETS:
+        found = _target(by_method["spu"], group, target) if "spu" in by_method else None
+        interval = found["interval"] if found else None
+        if interval and interval["cases"]:
+            rows.append([target, str(interval["cases"]), _number(interval["share"], 2), _number(interval["mean_width_ml"], 1)])
+    return "95 % intervals of SPU-Net:\n\n" + _table(["target", "n", "held the truth", "mean width mL"], rows) if rows else ""
 
 
 def places(by_method: Mapping[str, Metrics], group: str) -> str:
