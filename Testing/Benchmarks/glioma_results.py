@@ -104,7 +104,7 @@ def coverage(by_method: Mapping[str, Metrics], group: str) -> str:
         found = _target(by_method["spu"], group, target) if "spu" in by_method else None
         interval = found["interval"] if found else None
         if interval and interval["cases"]:
-            rows.append([target, str(interval["cases"]), _number(interval["share"], 2), _number(interval["mean_width_ml"], 1)])
+            rows.append([target, str(interval["cases"]), _number(interval["share"], 2), _number(interval["mean_width"], 1)])
     return "95 % intervals of SPU-Net:\n\n" + _table(["target", "n", "held the truth", "mean width mL"], rows) if rows else ""
 
 
