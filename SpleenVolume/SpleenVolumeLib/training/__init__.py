@@ -8,7 +8,7 @@ from typing import Any
 
 from DeepVolumetryLib.errors import InputError
 
-_TRAINERS = {"volume": ".volume"}
+_TRAINERS = {"volume": ".volume", "unet": ".segmentation", "usdm": ".usdm"}
 """What ``network`` in a configuration may be -> the submodule whose ``train(config, out, resume, minutes)`` trains it."""
 
 
