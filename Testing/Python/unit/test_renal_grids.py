@@ -9,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.spatial.transform import Rotation
 
+from DeepVolumetryLib.engine.grids import _anywhere, box_grid, carry, corners_ras, index_box, sample
 from DeepVolumetryLib.image import Image
-from RenalParenchymaLib.grids import _anywhere, box_grid, carry, corners_ras, index_box, sample
 
 ROTATED = Rotation.from_euler("xyz", (20, -35, 50), degrees=True).as_matrix()
 SHEARED = np.array([[1.0, 0.25, 0.0], [0.0, 1.0, -0.2], [0.1, 0.0, 1.0]])
