@@ -68,6 +68,8 @@ class Result:
         provenance: model, device, parameters, seconds.
         warnings: sentences for the user.
         extras: small JSON-able facts of the module (e.g. conformal table) that later steps need.
+        maps: further quantities on the grid of ``image``, float32 (K, J, I), by name with the unit in brackets ("density [mg/cm3]");
+            each becomes a volume in the scene and a file of the name without the unit. Zero where there is nothing.
         companions: results on further images of the study that lie on grids of their own, by the name of their input
             ("transverse"); their measurements are among those of this result.
     """
@@ -83,6 +85,7 @@ class Result:
     warnings: list[str] = field(default_factory=list)
     extras: dict[str, Any] = field(default_factory=dict)
     companions: dict[str, Result] = field(default_factory=dict)
+    maps: dict[str, NDArray] = field(default_factory=dict)
 
     @property
     def parts(self) -> dict[str, Result]:

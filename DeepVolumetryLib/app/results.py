@@ -43,7 +43,8 @@ def written(directory: Path, result: Result) -> Iterator[Path]:
 
 
 def _maps(result: Result) -> dict[str, NDArray[Any]]:
-    return {f"{kind}_{target}": values for kind in ("probability", "uncertainty") for target, values in getattr(result, kind).items()}
+    maps = {f"{kind}_{target}": values for kind in ("probability", "uncertainty") for target, values in getattr(result, kind).items()}
+    return maps | {name.split(" [")[0].replace(" ", "_"): values for name, values in result.maps.items()}
 
 
 def write_json(path: Path, document: Any) -> None:

@@ -18,6 +18,7 @@ from .volumes import local_matrix, set_voxels
 
 ROLE = "uncertainty"
 PROBABILITY = "probability"
+MAP = "map"
 _COLORS_NAME = "DeepVolumetry Uncertainty"
 _COLORS_FILE = RESOURCES / "ColorTables" / "DeepVolumetryUncertainty.ctbl"
 _VISIBLE_FROM = 10.0
@@ -49,6 +50,29 @@ def show_probability(result: Result, input_node: Any) -> dict[str, Any]:
         set_voxels(node, _whole_numbers(values, 100), local_matrix(input_node))
         nodes[target] = node
     return nodes
+
+
+def show_maps(result: Result, input_node: Any) -> dict[str, Any]:
+    """One volume for each of the result's further maps, in its own numbers, made or updated; none is brought to the foreground."""
+    module = result.provenance.module
+    nodes = {}
+    for title, values in result.maps.items():
+        name = map_name(title)
+        node = find_or_add_node("vtkMRMLScalarVolumeNode", input_node, module, f"{MAP} {name}", name)
+        fresh = node.GetDisplayNode() is None
+        if fresh:
+            node.SetAndObserveDisplayNodeID(_windowed_display().GetID())
+        set_voxels(node, values, local_matrix(input_node))
+        if fresh:
+            low, high = float(values.min()), float(values.max())
+            node.GetDisplayNode().SetWindowLevelMinMax(max(low, 0.0), max(high, 1.0))
+        nodes[name] = node
+    return nodes
+
+
+def map_name(title: str) -> str:
+    """Name of a map without its unit."""
+    return title.split(" [")[0]
 
 
 def show_as_foreground(node: Any, background: Any, opacity: float = _OPACITY) -> None:

@@ -10,7 +10,7 @@ from ..errors import InputError
 from ..measure.measurement import Measurement
 from ..result import Result
 from .nodes import all_or_nothing, find_node
-from .overlay import PROBABILITY, show_as_foreground, show_probability, show_uncertainty
+from .overlay import MAP, PROBABILITY, map_name, show_as_foreground, show_maps, show_probability, show_uncertainty
 from .overlay import ROLE as UNCERTAINTY
 from .segmentation import ROLE as SEGMENTATION
 from .segmentation import show_segmentation
@@ -28,6 +28,7 @@ class SceneNodes:
         uncertainty: target -> vtkMRMLScalarVolumeNode, 0-100.
         probability: target -> vtkMRMLScalarVolumeNode, percent; empty unless asked for.
         companions: the nodes of the result's companions, by their names; they have no table of their own.
+        maps: name -> vtkMRMLScalarVolumeNode of each further map of the result, in its own numbers.
     """
 
     segmentation: Any
@@ -35,6 +36,7 @@ class SceneNodes:
     uncertainty: dict[str, Any] = field(default_factory=dict)
     probability: dict[str, Any] = field(default_factory=dict)
     companions: dict[str, SceneNodes] = field(default_factory=dict)
+    maps: dict[str, Any] = field(default_factory=dict)
 
     @property
     def parts(self) -> dict[str, SceneNodes]:
@@ -87,7 +89,8 @@ def _show_part(result: Result, input_node: Any, probability: bool) -> SceneNodes
     """Everything but the table."""
     segmentation = show_segmentation(result, input_node)
     uncertainty = show_uncertainty(result, input_node)
-    return SceneNodes(segmentation, None, uncertainty, show_probability(result, input_node) if probability else {})
+    shown = show_probability(result, input_node) if probability else {}
+    return SceneNodes(segmentation, None, uncertainty, shown, maps=show_maps(result, input_node))
 
 
 def update_measurements(measurements: Sequence[Measurement], result: Result, input_node: Any, names: dict[str, str] | None = None) -> Any:
@@ -95,7 +98,7 @@ def update_measurements(measurements: Sequence[Measurement], result: Result, inp
     return show_measurements(measurements, result.specs, input_node, result.provenance.module, names)
 
 
-def find_result(input_node: Any, module: str, targets: Sequence[str] = ()) -> SceneNodes | None:
+def find_result(input_node: Any, module: str, targets: Sequence[str] = (), maps: Sequence[str] = ()) -> SceneNodes | None:
     """The nodes of an earlier run on this input, for example after a scene was loaded; None if there is no segmentation."""
     segmentation = find_node(input_node, module, SEGMENTATION)
     if segmentation is None:
@@ -104,4 +107,5 @@ def find_result(input_node: Any, module: str, targets: Sequence[str] = ()) -> Sc
         {target: node for target in targets if (node := find_node(input_node, module, f"{role} {target}"))}
         for role in (UNCERTAINTY, PROBABILITY)
     )
-    return SceneNodes(segmentation, find_node(input_node, module, MEASUREMENTS), uncertainty, probability)
+    further = {map_name(name): node for name in maps if (node := find_node(input_node, module, f"{MAP} {map_name(name)}"))}
+    return SceneNodes(segmentation, find_node(input_node, module, MEASUREMENTS), uncertainty, probability, maps=further)
