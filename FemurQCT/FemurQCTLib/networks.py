@@ -6,6 +6,7 @@ Channels, kernel size, voxel size and crop are not known of the paper and are ou
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -55,11 +56,11 @@ class VNet(nn.Module):
         self.first = _scaled(nn.Conv3d(in_channels, features[0], 3, padding=1, bias=False), features[0])
         self.encoder = nn.ModuleList(Residual(n, count) for n, count in zip(features, blocks, strict=True))
         self.down = nn.ModuleList(
-            _scaled(nn.Conv3d(fine, coarse, 2, stride=2, bias=False), coarse) for fine, coarse in zip(features, features[1:], strict=False)
+            _scaled(nn.Conv3d(fine, coarse, 2, stride=2, bias=False), coarse) for fine, coarse in pairwise(features)
         )
         self.up = nn.ModuleList(
             _scaled(nn.ConvTranspose3d(coarse, fine, 2, stride=2, bias=False), fine)
-            for fine, coarse in zip(features, features[1:], strict=False)
+            for fine, coarse in pairwise(features)
         )
         self.merge = nn.ModuleList(_scaled(nn.Conv3d(2 * n, n, 1, bias=False), n) for n in features[:-1])
         self.decoder = nn.ModuleList(Residual(n, count) for n, count in zip(features[:-1], blocks, strict=False))

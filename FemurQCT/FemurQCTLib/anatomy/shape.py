@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 BELOW_LESSER_MM = 20.0
 """The proximal femur ends at a plane across the shaft, this far below the tip of the lesser trochanter (our choice)."""
 
-_SHIPPED = Path(__file__).resolve().parents[2] / "Resources" / "Phantom" / "femur_shapes.npz"
+_SHIPPED = Path(__file__).resolve().parents[2] / "Resources" / "FemurQCT" / "femur_shapes.npz"
 
 
 @dataclass(frozen=True)
