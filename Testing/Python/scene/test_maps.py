@@ -22,7 +22,7 @@ def a_density(a_result):
 def test_a_map_is_a_volume_in_its_own_numbers(a_volume_node, a_density):
     nodes = show_result(a_density, a_volume_node)
     shown = image_from_node(nodes.maps["density"])
-    assert nodes.maps["density"].GetName() == "Phantom density"
+    assert nodes.maps["density"].GetName() == "Phantom RenalParenchyma density"
     assert shown.same_grid(image_from_node(a_volume_node))
     np.testing.assert_array_equal(shown.voxels, a_density.maps["density [mg/cm3]"])
 
