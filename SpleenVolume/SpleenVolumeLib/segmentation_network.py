@@ -19,7 +19,7 @@ OUTSIDE = -3.0
 """Value of the picture outside of the fan; the darkest that it has inside."""
 
 _BLOCK = 2
-_FEATURES = (24, 48, 96, 128, 192, 24)
+_FEATURES = (16, 32, 64, 128, 192, 16)
 
 
 def architecture() -> dict[str, Any]:
