@@ -102,3 +102,86 @@ def rod_scan(
     origin = (x[0], y[0], z[0])
     image = Image.from_spacing(np.rint(voxels).astype(np.int16), spacing, origin, modality="CT", name="rods")
     return RodScan(image, np.column_stack([row_x, row_y, np.zeros(count)]), values)
+
+
+HEAD_RADIUS, NECK_RADIUS, SHAFT_RADIUS = 24.0, 15.5, 15.0
+CORTICAL, TRABECULAR, MARROW = 1000.0, 200.0, 0.0
+"""Densities in mg/cm3."""
+
+
+@dataclass(frozen=True)
+class ToyFemur:
+    """A femur made of balls and cylinders, and what is true of it, RAS in mm."""
+
+    mask: Image
+    density: np.ndarray
+    head: np.ndarray
+    neck: np.ndarray
+    shaft: np.ndarray
+    lesser: np.ndarray
+    anteversion: float
+    neck_shaft_angle: float
+
+
+def toy_femur(
+    side: str = "left",
+    spacing=(1.5, 1.5, 2.0),
+    below: float = 70.0,
+    anteversion: float = 15.0,
+    neck_shaft_angle: float = 127.0,
+    turn: np.ndarray | None = None,
+    direction: np.ndarray | None = None,
+    cortex_mm: float = 3.0,
+) -> ToyFemur:
+    """The femur on a grid of any direction.
+
+    Args:
+        below: how far the shaft goes on below the lesser trochanter, mm.
+        turn: rotation of the patient's femur (3, 3).
+        direction: of the axes of the grid (3, 3), columns in RAS.
+    """
+    offset, drop = 42.0, 51.0
+    forward = np.radians(anteversion)
+    medial = np.array([np.cos(forward), np.sin(forward), 0.0])
+    rise = np.radians(neck_shaft_angle - 90)
+    neck = np.cos(rise) * medial + np.array([0, 0, np.sin(rise)])
+    head = offset * medial + np.array([0, 0, drop])
+    base = head - neck * offset / np.cos(rise)
+    lesser = np.array([11.0, -14.0, 0.0])
+    frame = np.diag([1.0 if side == "left" else -1.0, 1.0, 1.0])
+    if turn is not None:
+        frame = turn @ frame
+    direction = np.eye(3) if direction is None else direction
+    size = np.array([150, 150, 200])
+    count = np.ceil(size / spacing).astype(int)
+    steps = direction * np.asarray(spacing)
+    origin = frame @ np.array([8.0, 0, 20.0 if below < 100 else 0.0]) - steps @ ((count - 1) / 2)
+    grid = Image.from_spacing(np.zeros(count[::-1], np.uint8), spacing, origin, direction, modality="CT", name="toy femur")
+    i, j, k = np.meshgrid(*(np.arange(n) for n in count), indexing="ij")
+    points = np.stack([i, j, k], axis=-1) @ steps.T + origin
+    local = points @ frame  # the inverse of an orthogonal matrix
+    x, y, z = local[..., 0], local[..., 1], local[..., 2]
+
+    def ball(center, radius):
+        return radius - np.linalg.norm(local - center, axis=-1)
+
+    along = (local - base) @ neck
+    off = np.linalg.norm(local - base - along[..., None] * neck, axis=-1)
+    stem = np.minimum(NECK_RADIUS - off, np.minimum(along + 5, offset / np.cos(rise) - along))
+    shaft = np.minimum(SHAFT_RADIUS - np.hypot(x, y), np.minimum(45 - z, z + below + 40))
+    greater = ball(np.array([-9.0, -4.0, 36.0]), 21.0)
+    depth = np.max([ball(head, HEAD_RADIUS), stem, shaft, greater, ball(lesser, 9.0)], axis=0)
+    inside = (depth > 0) & (z > -below)
+    density = np.where(depth < cortex_mm, CORTICAL, TRABECULAR)
+    density = np.where((z < -10) & (depth >= cortex_mm), MARROW, density)
+    density = np.where(depth > 0, density, 0.0)
+    return ToyFemur(
+        mask=grid.with_voxels(np.ascontiguousarray(inside.transpose(2, 1, 0))),
+        density=np.ascontiguousarray(density.transpose(2, 1, 0)).astype(np.float32),
+        head=frame @ head,
+        neck=frame @ neck,
+        shaft=frame @ np.array([0, 0, 1.0]),
+        lesser=frame @ lesser,
+        anteversion=anteversion,
+        neck_shaft_angle=neck_shaft_angle,
+    )

@@ -1,8 +1,8 @@
 """Where the parts of a proximal femur lie: its own frame, and planes that divide it."""
 
 from .divide import REGIONS, TOTAL_HIP, divide
-from .frame import Frame
 from .fit import fit_frame
+from .frame import Frame
 from .planes import PLANES, Plane, default_planes, planes_from_dict, planes_to_dict
 
 __all__ = [
