@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from ..diffusion import Diffusion
+
 SIZE = 192
 """Sides of the stored pictures, in the network's pixels."""
 PER_SHAPE = 4
@@ -78,8 +80,8 @@ class Pictures:
         return cls(**joined)
 
 
-def make_part(generator: ShapeGenerator, shapes: int, seed: int) -> Pictures:
-    """Pictures of newly drawn shapes, ``PER_SHAPE`` of each; the same for the same seed."""
+def make_part(generator: ShapeGenerator, shapes: int, seed: int, diffusion: Diffusion | None = None) -> Pictures:
+    """Pictures of newly drawn shapes, ``PER_SHAPE`` of each; the same for the same seed. USDM draws them if it is given."""
     made: list[tuple[NDArray[np.uint8], NDArray[np.bool_], NDArray[np.uint8], int]] = []
     for number in range(shapes):
         rng = np.random.default_rng([seed, number])
@@ -87,7 +89,11 @@ def make_part(generator: ShapeGenerator, shapes: int, seed: int) -> Pictures:
         for copy in range(PER_SHAPE):
             view = VIEWS[copy % 2]
             whole = float(rng.uniform(0.7, 0.99)) if rng.random() < _CUT_OFF else 1.0
-            drawn = simulate(masks[view], view, rng, SimulatorSettings(whole=whole, pixel_mm=_SIMULATED_MM, lines=160, samples=320))
+            if diffusion is None:
+                settings = SimulatorSettings(whole=whole, pixel_mm=_SIMULATED_MM, lines=160, samples=320)
+                drawn = simulate(masks[view], view, rng, settings)
+            else:
+                drawn = diffusion.simulate(masks[view], rng, whole)
             made.append((*on_grid(drawn), VIEWS.index(view)))
     gray, fan, spleen, views = zip(*made, strict=True)
     return Pictures(np.stack(gray), np.stack(fan), np.stack(spleen), np.array(views, np.uint8))
@@ -120,13 +126,15 @@ def _sized(array: NDArray, size: int) -> NDArray:
     return np.pad(part, ((room[0] // 2, room[0] - room[0] // 2), (room[1] // 2, room[1] - room[1] // 2)))
 
 
-def make_pictures(folder: Path, parts: Sequence[int], shapes: int, leave_out: Sequence[str], seed: int) -> int:
+def make_pictures(
+    folder: Path, parts: Sequence[int], shapes: int, leave_out: Sequence[str], seed: int, diffusion: Diffusion | None = None
+) -> int:
     """Write the parts that are not there yet; returns how many were made."""
     generator = ShapeGenerator(leave_out=tuple(leave_out))
     made = 0
     for part in parts:
         path = folder / f"pictures_{part:03d}.npz"
         if not path.exists():
-            make_part(generator, shapes, seed * 10_000 + part).save(path)
+            make_part(generator, shapes, seed * 10_000 + part, diffusion).save(path)
             made += 1
     return made
