@@ -169,7 +169,7 @@ def toy_femur(
     off = np.linalg.norm(local - base - along[..., None] * neck, axis=-1)
     stem = np.minimum(NECK_RADIUS - off, np.minimum(along + 5, offset / np.cos(rise) - along))
     shaft = np.minimum(SHAFT_RADIUS - np.hypot(x, y), np.minimum(45 - z, z + below + 40))
-    greater = ball(np.array([-9.0, -4.0, 36.0]), 21.0)
+    greater = 16 * (1 - np.linalg.norm((local - np.array([-12.0, -5.0, 34.0])) / (16.0, 20.0, 27.0), axis=-1))
     depth = np.max([ball(head, HEAD_RADIUS), stem, shaft, greater, ball(lesser, 9.0)], axis=0)
     inside = (depth > 0) & (z > -below)
     density = np.where(depth < cortex_mm, CORTICAL, TRABECULAR)

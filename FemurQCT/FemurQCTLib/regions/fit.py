@@ -23,10 +23,12 @@ _GRID_MM = 1.5
 _LEAST_ML = 20.0
 _HEAD_REACH_MM = 75.0  # below the top of the femur
 _HEAD_WIDE_MM = 50.0
+_LEAST_OFFSET_MM = 18.0  # of the head from the axis of the shaft
 _HEAD_RADIUS = (14.0, 35.0)
 _LEAST_ROUND = 0.5  # of a sphere's surface
 _AVERAGE_RADIUS, _AVERAGE_DROP = 23.5, 50.7  # of the head, and from its center down to the lesser trochanter, mm
 _FLARE_MM, _FAR_MM, _ENOUGH_MM = 18.0, 75.0, 20.0  # of the shaft below the lesser trochanter: from, to, and how much of it makes a line
+_LYING, _UNCERTAIN, _UNCERTAIN_MM = 10.0, 6.0, 40.0  # degrees; the second is the error of a line through 40 mm of trochanters
 _COURSE = np.array(
     [  # level from the lesser trochanter, center of the section from the axis of the shaft to the medial side and to the front, mm
         (-45, -0.45, 0.75), (-36, -0.39, 0.5), (-27, -0.28, 0.06), (-21, -0.05, -0.39), (-18, 0.16, -0.71), (-15, 0.49, -1.18),
@@ -80,6 +82,8 @@ def fit_frame(mask: NDArray[Any], image: Image, side: str) -> Frame:
             f"The {side} femur ends {max(length, 0):.0f} mm below the lesser trochanter: the direction of its shaft is uncertain, "
             "and so are anteversion, aBMD and strength."
         )
+    if np.linalg.norm(head - origin - ((head - origin) @ axis) * axis) < _LEAST_OFFSET_MM:
+        raise InputError(_headless(side))
     neck, center, neck_radius = _neck(points, head, radius, axis, origin, lesser)
     at_lesser = origin + (lesser - origin @ axis) * axis
     return Frame(
@@ -132,11 +136,14 @@ def _head(surface: Points, towards_middle: Points, side: str) -> tuple[Points, f
     if other > max(share, _LEAST_ROUND) + 0.05:
         raise InputError(f"The head of the {side} femur points away from the middle of the body. Is it the other femur, or mirrored?")
     if share < _LEAST_ROUND:
-        raise InputError(
-            f"The mask of the {side} femur shows no round head. "
-            "If the scan cuts it off, regions cannot be placed; otherwise correct the mask."
-        )
+        raise InputError(_headless(side))
     return center, radius
+
+
+def _headless(side: str) -> str:
+    return (
+        f"The mask of the {side} femur shows no round head. If the scan cuts it off, regions cannot be placed; otherwise correct the mask."
+    )
 
 
 def _shaft(points: Points, axis: Points, lesser: float, head: Points, radius: float) -> tuple[Points, Points]:
@@ -162,7 +169,12 @@ def _shaft(points: Points, axis: Points, lesser: float, head: Points, radius: fl
     medial, front = _across(axis, centers.mean(axis=0), head)
     course = [np.interp((levels[used] - lesser) * _AVERAGE_RADIUS / radius, _COURSE[:, 0], _COURSE[:, n]) for n in (1, 2)]
     centers = centers - (np.outer(course[0], medial) + np.outer(course[1], front)) * radius / _AVERAGE_RADIUS
-    return line_through(centers, np.ones(len(centers)), axis)
+    line, middle = line_through(centers, np.ones(len(centers)), axis)
+    # Such a short line is uncertain: a patient lies along the table, give or take _LYING degrees, and that is worth something.
+    error = _UNCERTAIN * _UNCERTAIN_MM / (len(used) * _STEP_MM)
+    trust = _LYING**2 / (_LYING**2 + error**2)
+    line = trust * line / line[2] + (1 - trust) * np.array([0.0, 0.0, 1.0]) if line[2] > 0.2 else axis
+    return line / np.linalg.norm(line), middle
 
 
 def _across(axis: Points, origin: Points, head: Points) -> tuple[Points, Points]:
