@@ -8,7 +8,6 @@ from pathlib import Path
 from ..errors import InputError
 from ..image import Image
 from . import dicom, nifti
-from .itk import image_from_itk, open_with_itk
 
 
 def read_image(path: str | os.PathLike, name: str = "") -> Image:
@@ -34,4 +33,4 @@ def read_image(path: str | os.PathLike, name: str = "") -> Image:
         raise InputError(f"{called}: {path.name} is empty (0 bytes). Copy or export it again.")
     if nifti.is_nifti(path):
         return nifti.read(path, called)
-    return image_from_itk(open_with_itk(path, called), called)
+    return dicom.read_file(path, called)
