@@ -76,7 +76,7 @@ class ShapeGenerator:
     """
 
     def __init__(
-        self, templates: Sequence[Template] | None = None, leave_out: Sequence[str] = (), implicit: float = 0.2, mixed: float = 0.4
+        self, templates: Sequence[Template] | None = None, leave_out: Sequence[str] = (), implicit: float = 0.12, mixed: float = 0.35
     ) -> None:
         self.templates = [t for t in (load_templates() if templates is None else templates) if t.name not in leave_out]
         self._implicit, self._mixed = implicit, mixed
@@ -90,18 +90,18 @@ class ShapeGenerator:
         kind = rng.random()
         first = self.templates[rng.integers(len(self.templates))]
         pose = first
-        if rng.random() < 0.3:
+        if rng.random() < 0.1:
             pose = self.templates[rng.integers(len(self.templates))]
         bends = Bends.draw(rng, first.spread_mm, math.log(wanted / REFERENCE_ML))
         # From the body back to the template: the smooth random warp, the pose, then the bends in the frame of the spleen's own axes.
         moved = self._grid + random_displacement(self._grid.shape[:3], STEP_MM, rng)
-        turn = Rotation.from_rotvec(rng.normal(0, math.radians(11), 3)).as_matrix() @ pose.axes
+        turn = Rotation.from_rotvec(rng.normal(0, math.radians(6), 3)).as_matrix() @ pose.axes
         frame = bends.undo(moved @ turn.T.astype(np.float32))
         if kind < self._implicit:
             field, sources = implicit_distance(frame, rng), ()
         elif kind < self._implicit + self._mixed and len(self.templates) > 1:
             second = self.templates[rng.integers(len(self.templates))]
-            share = rng.uniform(0.15, 0.85)
+            share = rng.uniform(0.1, 0.5)
             field = (1 - share) * _sample(first, frame) + share * _sample(
                 second, frame * (second.spread_mm / first.spread_mm).astype(np.float32)
             )

@@ -40,11 +40,11 @@ class Bends:
     def draw(cls, rng: np.random.Generator, spread_mm: NDArray[np.float64], enlargement: float) -> Bends:
         """Random bends. ``enlargement`` is log(volume / 200 mL): large spleens are longer and thicker than the same shape magnified."""
         growth = np.array([0.035, -0.045, 0.01]) * enlargement
-        stretch = rng.normal(0, [0.12, 0.10, 0.12]) + growth
-        if rng.random() < 0.12:
+        stretch = rng.normal(0, [0.10, 0.08, 0.09]) + growth
+        if rng.random() < 0.08:
             stretch = stretch + np.array([0.25, -0.05, -0.15]) * rng.uniform(0.4, 1)
-        hook = rng.normal(0, 0.35, 2) if rng.random() < 0.25 else np.zeros(2)
-        return cls(spread_mm, stretch, rng.normal(0, [0.18, 0.14, 0.14]), rng.normal(0, 0.16, 2), float(rng.normal(0, 0.25)), hook)
+        hook = rng.normal(0, 0.3, 2) if rng.random() < 0.15 else np.zeros(2)
+        return cls(spread_mm, stretch, rng.normal(0, [0.12, 0.09, 0.10]), rng.normal(0, 0.14, 2), float(rng.normal(0, 0.2)), hook)
 
     def undo(self, points: NDArray[np.float32]) -> NDArray[np.float32]:
         """From the bent frame to that of the template, (…, 3) mm."""
@@ -69,7 +69,7 @@ def random_displacement(shape: tuple[int, ...], step_mm: float, rng: np.random.G
     """
     coarse = [int(np.ceil((n - 1) * step_mm / _COARSE_MM)) + 1 for n in shape]
     velocity = np.zeros((3, *coarse), np.float32)
-    for smooth, amplitude in ((2.2, abs(rng.normal(0, 4.5))), (1.1, abs(rng.normal(0, 2.0)))):
+    for smooth, amplitude in ((2.2, abs(rng.normal(0, 2.2))), (1.1, abs(rng.normal(0, 1.0)))):
         noise = ndimage.gaussian_filter(rng.normal(size=velocity.shape), [0, smooth, smooth, smooth], mode="wrap")
         velocity += (noise * (amplitude / max(noise.std(), 1e-9))).astype(np.float32)
     grid = np.indices(coarse).astype(np.float32)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from scipy import ndimage
 
 from DeepVolumetryLib.errors import InputError
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 
 PIXEL_MM = 2.0
 SIZE = 192
+SOLID_SIDE, SOLID_REACH = 32, 2.2
+"""Solids have so many voxels a side and show so many cube roots of the volume to each side of the centroid."""
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class ShapePack:
         sources: which templates each row comes from, bool (N, T).
         names: of the templates, (T,).
         real: rows of real spleens, (N,).
+        solids: the shapes themselves, for reconstruction, bool (number of shapes, 32, 32, 32); empty where they were not kept.
     """
 
     masks: NDArray[np.bool_]
@@ -44,10 +48,11 @@ class ShapePack:
     sources: NDArray[np.bool_]
     names: tuple[str, ...]
     real: NDArray[np.bool_]
+    solids: NDArray[np.bool_]
 
     def __getitem__(self, rows: NDArray[np.bool_] | NDArray[np.int64]) -> ShapePack:
         picked = {key: getattr(self, key)[rows] for key in ("masks", "volume_ml", "extents_mm", "shape", "kind", "sources", "real")}
-        return ShapePack(names=self.names, **picked)
+        return ShapePack(names=self.names, solids=self.solids, **picked)
 
     def __len__(self) -> int:
         return len(self.volume_ml)
@@ -55,7 +60,8 @@ class ShapePack:
     def save(self, path: Path) -> None:
         """One compressed file."""
         rest = {key: getattr(self, key) for key in ("volume_ml", "extents_mm", "shape", "kind", "sources", "real")}
-        np.savez_compressed(path, masks=np.packbits(self.masks, axis=-1), names=np.array(self.names), **rest)
+        solids = np.packbits(self.solids, axis=-1)
+        np.savez_compressed(path, masks=np.packbits(self.masks, axis=-1), names=np.array(self.names), solids=solids, **rest)
 
     @classmethod
     def load(cls, path: Path) -> ShapePack:
@@ -69,25 +75,41 @@ class ShapePack:
         with np.load(path, allow_pickle=False) as pack:
             masks = np.unpackbits(pack["masks"], axis=-1).astype(bool)
             rest = {key: pack[key] for key in ("volume_ml", "extents_mm", "shape", "kind", "sources", "real")}
-            return cls(masks=masks, names=tuple(str(name) for name in pack["names"]), **rest)
+            solids = np.unpackbits(pack["solids"], axis=-1).astype(bool) if "solids" in pack else _no_solids()
+            return cls(masks=masks, names=tuple(str(name) for name in pack["names"]), solids=solids, **rest)
 
 
-def make_pack(count: int, seed: int, views: int = 2, generator: ShapeGenerator | None = None, minutes: float = 10.0) -> ShapePack:
+def make_pack(
+    count: int, seed: int, views: int = 2, generator: ShapeGenerator | None = None, minutes: float = 10.0, solids: bool = False
+) -> ShapePack:
     """Draw shapes and cut them: once through the largest slices, and ``views`` times as a sonographer would.
 
     Args:
         minutes: stops earlier with fewer shapes when this time is over.
+        solids: keep the shapes themselves too.
     """
     generator = generator or ShapeGenerator()
     rng = np.random.default_rng(seed)
     rows: list[tuple[Shape, int, int, dict[str, NDArray[np.bool_]]]] = []
+    kept: list[NDArray[np.bool_]] = []
     start = time.monotonic()
     for number in range(count):
         if time.monotonic() - start > 60 * minutes:
             break
         shape = generator.draw(rng)
         rows += [(shape, number, kind, masks) for kind, masks in _views(shape, rng, views)]
-    return _pack(rows, tuple(template.name for template in generator.templates))
+        if solids:
+            kept.append(solid(shape))
+    return _pack(rows, tuple(template.name for template in generator.templates), np.stack(kept) if kept else _no_solids())
+
+
+def solid(shape: Shape) -> NDArray[np.bool_]:
+    """A shape on a grid of its own size around its centroid, (32, 32, 32)."""
+    center = np.argwhere(shape.distance < 0).mean(0)
+    step = 2 * SOLID_REACH * (shape.volume_ml * 1000) ** (1 / 3) / SOLID_SIDE / shape.step_mm
+    offset = center - step * (SOLID_SIDE - 1) / 2
+    field = ndimage.affine_transform(shape.distance, [step] * 3, offset, (SOLID_SIDE,) * 3, order=1, cval=1.0)
+    return np.asarray(field < 0)
 
 
 def real_pack(views: int, seed: int, generator: ShapeGenerator | None = None) -> ShapePack:
@@ -100,7 +122,11 @@ def real_pack(views: int, seed: int, generator: ShapeGenerator | None = None) ->
         exact = _cut(shape, dict.fromkeys(PLANES, Cut()), None)
         rows.append((shape, number, 0, exact))
         rows += [(shape, number, kind, masks) for kind, masks in _views(shape, rng, views)[1:]]
-    return _pack(rows, tuple(template.name for template in generator.templates))
+    return _pack(rows, tuple(template.name for template in generator.templates), _no_solids())
+
+
+def _no_solids() -> NDArray[np.bool_]:
+    return np.zeros((0, SOLID_SIDE, SOLID_SIDE, SOLID_SIDE), bool)
 
 
 def _views(shape: Shape, rng: np.random.Generator, views: int) -> list[tuple[int, dict[str, NDArray[np.bool_]]]]:
@@ -119,7 +145,7 @@ def _cut(shape: Shape, cuts: dict[str, Cut], rng: np.random.Generator | None) ->
     return {plane: np.pad(mask, (SIZE - 128) // 2) for plane, mask in masks.items()} if small else masks
 
 
-def _pack(rows: list[tuple[Shape, int, int, dict[str, NDArray[np.bool_]]]], names: tuple[str, ...]) -> ShapePack:
+def _pack(rows: list[tuple[Shape, int, int, dict[str, NDArray[np.bool_]]]], names: tuple[str, ...], solids: NDArray[np.bool_]) -> ShapePack:
     return ShapePack(
         masks=np.stack([np.stack([masks[plane] for plane in PLANES]) for _, _, _, masks in rows]),
         volume_ml=np.array([shape.volume_ml for shape, _, _, _ in rows]),
@@ -129,4 +155,5 @@ def _pack(rows: list[tuple[Shape, int, int, dict[str, NDArray[np.bool_]]]], name
         sources=np.array([[name in shape.sources for name in names] for shape, _, _, _ in rows]),
         names=names,
         real=np.array([shape.real for shape, _, _, _ in rows]),
+        solids=solids,
     )

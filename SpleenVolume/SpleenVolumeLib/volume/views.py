@@ -18,7 +18,9 @@ if TYPE_CHECKING:
     Mask = NDArray[np.bool_]
 
 GRID = 256
-"""Side of the grid in pixels of 1 mm: a spleen of 25 cm fits. Our choice; the paper's is not public."""
+"""Side of the grid in pixels of 1 mm. Our choice; the paper's is not public."""
+LARGE_GRID = 384
+"""Side for the few spleens that do not fit into 256 mm."""
 PLANES = ("coronal", "transverse", "sagittal")
 """Rows and columns: coronal superior→inferior, right→left; transverse anterior→posterior, right→left; sagittal superior→inferior,
 anterior→posterior. The coronal plane is the one that every estimate needs."""
@@ -32,7 +34,8 @@ class Views:
     """What is known about one spleen.
 
     Attributes:
-        masks: plane -> outline in CT orientation on the 1 mm grid, bool (256, 256), centered on its centroid (``on_grid`` makes it).
+        masks: plane -> outline in CT orientation on the 1 mm grid, bool (256, 256), or (384, 384) for a giant spleen, centered on its
+            centroid (``on_grid`` makes it).
         calipers: lengths measured by hand in mm: "length_mm" along the body's axis, "depth_mm" from front to back; any may be missing.
 
     Raises:
@@ -50,7 +53,7 @@ class Views:
         if "coronal" not in self.masks:
             raise InputError("The volume needs a coronal view of the spleen. Add one.")
         for plane, mask in self.masks.items():
-            if mask.shape != (GRID, GRID) or mask.dtype != np.bool_:
+            if mask.shape not in ((GRID, GRID), (LARGE_GRID, LARGE_GRID)) or mask.dtype != np.bool_:
                 raise InputError(f"The {plane} outline must be a mask of {GRID}×{GRID} pixels of 1 mm; use on_grid.")
             if np.count_nonzero(mask) < _SMALLEST_MM2:
                 raise InputError(
@@ -77,26 +80,29 @@ def on_grid(mask: NDArray[np.bool_] | NDArray[np.uint8], pixel_mm: tuple[float, 
         mask: (J, I), nonzero inside, in CT orientation.
         pixel_mm: height and width of a pixel in mm.
 
+    Returns:
+        (256, 256), or (384, 384) where that is too small.
+
     Raises:
-        InputError: if it is empty, the pixel size is not positive, or the spleen does not fit into 256 mm.
+        InputError: if it is empty, the pixel size is not positive, or it is longer than a spleen can be.
     """
     inside = np.asarray(mask) != 0
     if inside.ndim != 2 or not inside.any():
         raise InputError("The outline is empty. Draw the spleen, or choose another image.")
     if not all(math.isfinite(size) and size > 0 for size in pixel_mm):
         raise InputError(f"A pixel of {pixel_mm[0]:g}×{pixel_mm[1]:g} mm has no size. Give the size of a pixel in mm.")
-    rows, columns = np.nonzero(inside)
-    extent = ((np.ptp(rows) + 1) * pixel_mm[0], (np.ptp(columns) + 1) * pixel_mm[1])
-    if max(extent) > GRID - 2:
-        raise InputError(
-            f"The outline is {max(extent):.0f} mm long, more than the {GRID - 2} mm that a spleen may have here. Check the size of a pixel."
-        )
-    centre = rows.mean(), columns.mean()
-    middle = (GRID - 1) / 2
+    places = [np.nonzero(inside)[axis] * size for axis, size in enumerate(pixel_mm)]
+    reach = max(float(np.abs(place - place.mean()).max()) + size for place, size in zip(places, pixel_mm, strict=True))
+    if reach > LARGE_GRID / 2 - 1:
+        extent = max(float(np.ptp(place)) + size for place, size in zip(places, pixel_mm, strict=True))
+        raise InputError(f"The outline is {extent:.0f} mm long, which no spleen is. Check the size of a pixel.")
+    side = GRID if reach <= GRID / 2 - 1 else LARGE_GRID
+    middle = (side - 1) / 2
     step = 1 / pixel_mm[0], 1 / pixel_mm[1]
     # Averaging before sampling keeps the area where pixels are finer than the grid.
     soft = ndimage.gaussian_filter(inside.astype(np.float32), [max(0.0, 0.4 * (s - 1)) for s in step], mode="constant")
-    found = ndimage.affine_transform(soft, step, [c - middle * s for c, s in zip(centre, step, strict=True)], (GRID, GRID), order=1)
+    offset = [float(place.mean() - middle) / size for place, size in zip(places, pixel_mm, strict=True)]
+    found = ndimage.affine_transform(soft, step, offset, (side, side), order=1)
     result: Mask = found >= 0.5
     if not result.any():
         raise InputError("The outline is thinner than a millimeter. Check the size of a pixel.")
