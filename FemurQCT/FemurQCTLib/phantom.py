@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from DeepVolumetryLib.image import Image
 
-from .anatomy.acquire import Scanner, acquired
+from .anatomy.acquire import Implant, Scanner, acquired
 from .anatomy.bone import Bone, Femur, draw_bone, posed
 from .anatomy.context import Context, Tissues, draw_tissues
 from .anatomy.distance import signed_distance
@@ -147,10 +147,10 @@ def scan(patient: Patient, settings: Settings, seed: int = 0, grid: Image | None
     if settings.phantom:
         rods = _draw_phantom(hu, fine, preset_of(settings.phantom), patient.scale, back)
     _draw_table(hu, fine, back - (_SLAB_MM if settings.phantom else 0) - 2)
-    metal = _metal_at(patient, like) if settings.metal else None
+    implants = (_stem(patient, like),) if settings.metal else ()
     scanner = replace(settings.scanner, slice_mm=0.0, metal=settings.scanner.metal or (250.0 if settings.metal else 0.0))
     middle = (float((like.ras_to_ijk @ (0, -20, 0, 1))[1]), float((like.ras_to_ijk @ (0, 0, 0, 1))[0]))
-    image = acquired(_mean(hu, parts), like.spacing[::-1], scanner, rng, middle, metal)
+    image = acquired(_mean(hu, parts), like.spacing[::-1], scanner, rng, middle, implants)
     shares = {side: _mean(values, parts) for side, values in made.proximal.items()}
     reference = np.zeros(like.shape, np.uint8)
     truth = {}
@@ -162,7 +162,11 @@ def scan(patient: Patient, settings: Settings, seed: int = 0, grid: Image | None
         femur = next(femur for femur in patient.femora if femur.side == side)
         inside = made.proximal[side]
         volume = float(inside.sum(dtype=np.float64)) * fine.voxel_ml
-        mineral = float((made.density * (inside > 0) * inside / np.maximum(inside + made.shaft[side], 1e-6)).sum(dtype=np.float64)) * fine.voxel_ml / 1000
+        mineral = (
+            float((made.density * (inside > 0) * inside / np.maximum(inside + made.shaft[side], 1e-6)).sum(dtype=np.float64))
+            * fine.voxel_ml
+            / 1000
+        )
         truth[side] = Truth(volume, complete_ml(femur), mineral, mineral / volume * 1000 if volume else 0.0)
     return Study(
         Image(np.rint(image).astype(np.int16), like.ijk_to_ras, modality="CT", name="QCT phantom"),
@@ -267,7 +271,8 @@ def _draw_table(hu: NDArray[np.float32], grid: Image, top: float) -> None:
     hu[shell] = 20.0
 
 
-def _metal_at(patient: Patient, like: Image) -> tuple[float, float, float]:
-    """(k, j, i) of the right head, or of where it would be."""
+def _stem(patient: Patient, like: Image) -> Implant:
+    """An upright stem where the right head is, or would be."""
     i, j, k = (like.ras_to_ijk @ (*patient.context.heads["right"], 1.0))[:3]
-    return float(k), float(j), float(i)
+    half = 45.0 / like.spacing[2]
+    return Implant((float(k - half), float(j), float(i)), (float(k + half), float(j), float(i)))

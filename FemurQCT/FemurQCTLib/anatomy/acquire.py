@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +33,20 @@ class Scanner:
     metal: float = 0.0
 
 
+@dataclass(frozen=True)
+class Implant:
+    """A straight piece of metal with round ends: a stem or a screw.
+
+    Attributes:
+        start, end: of its axis, (k, j, i) in voxels.
+        radius_mm: of it.
+    """
+
+    start: tuple[float, float, float]
+    end: tuple[float, float, float]
+    radius_mm: float = 7.0
+
+
 def draw_scanner(rng: np.random.Generator) -> Scanner:
     """A scan of any quality: half a millimeter to five, quiet to noisy."""
     return Scanner(
@@ -41,7 +56,7 @@ def draw_scanner(rng: np.random.Generator) -> Scanner:
         grain_mm=float(rng.uniform(0.4, 1.4)),
         cupping=float(rng.uniform(-5, 22)),
         band=float(rng.uniform(0, 25)) if rng.random() < 0.4 else 0.0,
-        metal=float(rng.uniform(80, 500)) if rng.random() < 0.05 else 0.0,
+        metal=float(rng.uniform(80, 500)) if rng.random() < 0.12 else 0.0,
     )
 
 
@@ -51,7 +66,7 @@ def acquired(
     scanner: Scanner,
     rng: np.random.Generator,
     middle: tuple[float, float] | None = None,
-    metal_at: tuple[float, float, float] | None = None,
+    implants: Sequence[Implant] = (),
 ) -> NDArray[np.float32]:
     """A scan on the same grid, in HU.
 
@@ -59,15 +74,17 @@ def acquired(
         hu: (K, J, I), slices along K.
         spacing: mm along K, J, I.
         middle: (j, i) of the body's axis, where cupping is strongest; the middle of the grid if None.
-        metal_at: (k, j, i) of an implant; drawn if None and the scanner has streaks.
+        implants: what the streaks come from; an upright stem somewhere if there are none and the scanner has streaks.
     """
     sigma = [np.sqrt(max(scanner.slice_mm**2 - spacing[0] ** 2, 0) / 12) / spacing[0], *(scanner.blur_mm / step for step in spacing[1:])]
     image = hu
-    if metal_at is None and scanner.metal:
-        metal_at = tuple(rng.uniform(0.2, 0.8, 3) * hu.shape)  # type: ignore[assignment]
+    if scanner.metal and not implants:
+        k, j, i = rng.uniform(0.2, 0.8, 3) * hu.shape
+        half = 45.0 / spacing[0]
+        implants = (Implant((k - half, j, i), (k + half, j, i)),)
     if scanner.metal:
-        assert metal_at is not None
-        image = _with_rod(hu, spacing, metal_at)
+        for implant in implants:
+            image = _with_metal(image, spacing, implant)
     thick = round(scanner.slice_mm / spacing[0])
     if thick >= 2:
         image = _thick(image, thick, rng)
@@ -82,8 +99,8 @@ def acquired(
     tissue = np.clip((image + 300) / 200, 0, 1)
     image = image - lacking * tissue
     if scanner.metal:
-        assert metal_at is not None
-        image = image + _streaks(image.shape, spacing, metal_at, scanner.metal, rng)
+        for implant in implants:
+            image = image + _streaks(image.shape, spacing, implant, scanner.metal, rng)
     image += _noise(image.shape, spacing, scanner, rng)
     return np.clip(image, -1024, 3071)
 
@@ -110,20 +127,27 @@ def _thick(image: NDArray[np.float32], count: int, rng: np.random.Generator) -> 
     return np.asarray(means[low] * (1 - share) + means[high] * share, np.float32)
 
 
-def _with_rod(hu: NDArray[np.float32], spacing: tuple[float, float, float], at: tuple[float, float, float]) -> NDArray[np.float32]:
-    """A metal stem of 14 mm across and 90 mm length."""
-    k, j, i = np.indices(hu.shape, sparse=True)
-    across = np.hypot((j - at[1]) * spacing[1], (i - at[2]) * spacing[2])
-    return np.where((across < 7) & (np.abs(k - at[0]) * spacing[0] < 45), np.float32(3000), hu)
+def _with_metal(hu: NDArray[np.float32], spacing: tuple[float, float, float], implant: Implant) -> NDArray[np.float32]:
+    """The image with an implant in it."""
+    step = np.array(spacing)
+    start, along = np.array(implant.start) * step, (np.array(implant.end) - implant.start) * step
+    axes = np.indices(hu.shape, sparse=True)
+    offset = [axis * width - first for axis, width, first in zip(axes, step, start, strict=True)]
+    share = np.clip(sum(o * a for o, a in zip(offset, along, strict=True)) / max(float(along @ along), 1e-6), 0, 1)
+    away = sum((o - share * a) ** 2 for o, a in zip(offset, along, strict=True))
+    return np.where(away < implant.radius_mm**2, np.float32(3000), hu)
 
 
 def _streaks(
-    shape: tuple[int, ...], spacing: tuple[float, float, float], at: tuple[float, float, float], strength: float, rng: np.random.Generator
+    shape: tuple[int, ...], spacing: tuple[float, float, float], implant: Implant, strength: float, rng: np.random.Generator
 ) -> NDArray[np.float32]:
     """Bright and dark rays from the metal, in the slices that have it."""
     k, j, i = np.indices(shape, sparse=True)
-    y, x = (j - at[1]) * spacing[1], (i - at[2]) * spacing[2]
+    (k0, j0, i0), (k1, j1, i1) = implant.start, implant.end
+    share = np.clip((k - k0) / (k1 - k0 if abs(k1 - k0) > 1 else 1.0), 0, 1)
+    y, x = (j - (j0 + share * (j1 - j0))) * spacing[1], (i - (i0 + share * (i1 - i0))) * spacing[2]
     angle, distance = np.arctan2(y, x), np.hypot(y, x)
     rays = sum(np.cos(order * angle + rng.uniform(0, 6.3)) for order in (2, 5, 9, 14)) / 2
-    slices = np.abs(k - at[0]) * spacing[0] < 45
+    margin = implant.radius_mm / spacing[0]
+    slices = (k > min(k0, k1) - margin) & (k < max(k0, k1) + margin)
     return np.asarray(strength * rays * np.exp(-distance / 45) * slices, np.float32)

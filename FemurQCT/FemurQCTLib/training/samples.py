@@ -13,7 +13,7 @@ from torch.utils.data import IterableDataset, get_worker_info
 
 from DeepVolumetryLib.image import Image
 
-from ..anatomy.acquire import acquired, draw_scanner
+from ..anatomy.acquire import Implant, acquired, draw_scanner
 from ..anatomy.bone import Femur, draw_bone, posed
 from ..anatomy.context import Context, draw_tissues
 from ..anatomy.patient import Patient, Scale, compose
@@ -23,6 +23,7 @@ from ..networks import FINDER_MM, VNET_MM
 from .pack import UNIT_MM, Shape
 
 FINDER_SHAPE = (48, 48, 64)
+_REAL_SHARE = 0.65
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,7 @@ def draw_patient(
     The pelvis is as large as the heads want it; its heads lie where the femora's are put.
     """
     shape = shape or anatomy.shapes[rng.integers(len(anatomy.shapes))]
-    context = anatomy.contexts[rng.integers(len(anatomy.contexts))]
+    context = _context(anatomy, rng)
     if rng.random() < 0.5:
         context = context.mirrored()
     gap = float(rng.uniform(1.2, 4.2))
@@ -56,6 +57,13 @@ def draw_patient(
         femora.append(_stretched(femur, rng))
     slope = float(rng.uniform(0.66, 0.95))
     return Patient(femora, context, draw_tissues(rng), Scale(slope, float(rng.uniform(-15, 15))), gap)
+
+
+def _context(anatomy: Anatomy, rng: np.random.Generator) -> Context:
+    """Somebody's pelvis in most draws, a procedural one in the others."""
+    real = [context for context in anatomy.contexts if not context.name.startswith("procedural")]
+    chosen = real if real and rng.random() < _REAL_SHARE else anatomy.contexts
+    return chosen[rng.integers(len(chosen))]
 
 
 def _stretched(femur: Femur, rng: np.random.Generator) -> Femur:
@@ -76,7 +84,9 @@ def vnet_sample(anatomy: Anatomy, rng: np.random.Generator) -> tuple[Tensor, Ten
     spacing = VNET_MM * float(np.exp(rng.uniform(-0.06, 0.06)))
     grid = crop_grid(low + jitter, high + jitter, spacing)
     made = compose(patient, grid, int(rng.integers(2**31)))
-    image = acquired(made.hu, grid.spacing[::-1], draw_scanner(rng), rng)
+    scanner = draw_scanner(rng)
+    implants = (_screw(femur, grid, rng),) if scanner.metal and rng.random() < 0.7 else ()
+    image = acquired(made.hu, grid.spacing[::-1], scanner, rng, implants=implants)
     covered = _covered(grid, femur.head[2], rng)
     target = np.stack([1 - made.proximal["left"] - made.shaft["left"], made.proximal["left"], made.shaft["left"]])
     return _as_tensors(image, target, covered)
@@ -96,6 +106,15 @@ def finder_sample(anatomy: Anatomy, rng: np.random.Generator) -> tuple[Tensor, T
     sides = [made.proximal.get(side, np.zeros(grid.shape, np.float32)) for side in ("left", "right")]
     target = np.stack([1 - sides[0] - sides[1], *sides])
     return _as_tensors(image, target, covered)
+
+
+def _screw(femur: Femur, grid: Image, rng: np.random.Generator) -> Implant:
+    """A screw from the side of the shaft through the neck into the head, as fractures are held."""
+    marks = femur.landmarks
+    tip = marks.head + marks.neck * marks.radius * rng.uniform(-0.2, 0.6) + rng.normal(0, 2.5, 3)
+    points = [tip - marks.neck * marks.radius * rng.uniform(3.2, 4.4), tip]
+    (i0, j0, k0), (i1, j1, k1) = ((grid.ras_to_ijk @ femur.pose @ (*point, 1.0))[:3] for point in points)
+    return Implant((float(k0), float(j0), float(i0)), (float(k1), float(j1), float(i1)), float(rng.uniform(3.0, 6.5)))
 
 
 def proximal_box(femur: Femur) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
