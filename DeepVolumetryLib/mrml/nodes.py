@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -55,10 +55,10 @@ def active_volume() -> Any | None:
     return slicer.mrmlScene.GetNodeByID(selection.GetActiveVolumeID() or "") if selection else None
 
 
-def input_candidates() -> list[Any]:
-    """Scalar volumes that a user may mean as input: those that selectors list, results of a run left out."""
+def input_candidates(kinds: Collection[str] = ("vtkMRMLScalarVolumeNode",)) -> list[Any]:
+    """Volumes of some classes that a user may mean as input: those that selectors list, results of a run left out."""
     volumes = slicer.util.getNodesByClass("vtkMRMLScalarVolumeNode")
-    plain = (node for node in volumes if node.GetClassName() == "vtkMRMLScalarVolumeNode")
+    plain = (node for node in volumes if node.GetClassName() in kinds)
     return [node for node in plain if not node.GetHideFromEditors() and not node.GetAttribute(_ROLE)]
 
 

@@ -25,9 +25,10 @@ from .measurementsSection import MeasurementsSection
 from .modelSection import ModelSection
 from .reviewSection import ReviewSection
 from .runSection import RunSection
+from .shapesSection import ShapesSection
 
 FOLDER = Path(__file__).parent
-PARTS = {"Certainty": CertaintySection, "Comparison": ComparisonSection, "LabelMap": LabelMapSection}
+PARTS = {"Certainty": CertaintySection, "Comparison": ComparisonSection, "LabelMap": LabelMapSection, "Shapes": ShapesSection}
 
 
 class VolumetryWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):

@@ -18,6 +18,7 @@ from DeepVolumetryLib.result import Provenance, Result
 
 from .depth import implausible_depth
 from .measurements import SpleenMeasurements, measure_spleen
+from .model import shipped
 from .picture import Picture
 from .review import places_to_review
 from .segmentation_network import build
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
 
     from .parameters import Parameters
 
-BUNDLE = "spleen_deepspv"
 NETWORK = "unet"
 
 
@@ -129,11 +129,6 @@ def create(bundle: Path | None = None, device: str = "auto") -> SpleenPipeline:
     """
     opened, where = Bundle.open(bundle or shipped()), choose_device(device)
     return SpleenPipeline(opened, Segmenter(_load(opened), where), VolumeModel.from_bundle(opened, where.name), where)
-
-
-def shipped() -> Path:
-    """Folder of the bundle that ships."""
-    return Path(__file__).resolve().parent.parent / "Resources" / "Models" / BUNDLE
 
 
 def _load(bundle: Bundle) -> Module:

@@ -1,7 +1,7 @@
 """How large a spleen may be: published limits, each with the people that it holds for.
 
 Sources:
-    Adults, CT volume: Prassopoulos et al., Eur Radiol 1997;7:246: 140 patients, mean 214.6 mL, 107.2 to 314.5 mL.
+    Adults, CT volume: Prassopoulos et al. 1997: 140 patients, mean 214.6 mL, 107.2 to 314.5 mL.
     Adults by sex and height, ultrasound: Chow et al., Radiology 2016;279:306: 95th percentiles of 1200 people.
     Children, ultrasound length: Rosenberg et al., AJR 1991;157:119: upper limits by age.
     Splenic index length x width x thickness: normal 120 to 480 cm³.

@@ -36,12 +36,16 @@ class qSlicerModuleManager(QObject):
 
 @implements
 class ctkDICOMDatabase(QObject):
-    """Headers of files: `headers[instance UID][tag]`, to be filled by a test."""
+    """Headers and paths of files: `headers[instance UID][tag]` and `files[instance UID]`, to be filled by a test."""
 
     def __init__(self, *arguments):
         super().__init__(*arguments)
         self.setProperty("_isOpen", True)
         self.headers: dict[str, dict[str, str]] = {}
+        self.files: dict[str, str] = {}
+
+    def fileForInstance(self, uid: str) -> str:
+        return self.files.get(uid, "")
 
     def instanceValue(self, uid: str, tag: str) -> str:
         return self.headers.get(uid, {}).get(tag, "")

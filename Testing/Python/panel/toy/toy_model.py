@@ -11,7 +11,11 @@ from DeepVolumetryLib import modules
 from DeepVolumetryLib.bundle import write_manifest
 
 HERE = Path(__file__).parent
-TOYS = {"renal": ("RenalParenchyma", "ToyRenalLib", "toy_kidneys"), "glioma": ("GliomaUncertainty", "ToyGliomaLib", "toy_glioma")}
+TOYS = {
+    "renal": ("RenalParenchyma", "ToyRenalLib", "toy_kidneys"),
+    "glioma": ("GliomaUncertainty", "ToyGliomaLib", "toy_glioma"),
+    "spleen": ("SpleenVolume", "ToySpleenLib", "toy_spleen"),
+}
 METADATA = {
     "version": "1.0",
     "license": "Apache-2.0",

@@ -1,0 +1,7 @@
+from __future__ import annotations
+
+from SpleenVolumeLib.volume import VolumeModel
+
+
+def volume_model(bundle=None) -> VolumeModel:
+    return VolumeModel.simple()

@@ -1,0 +1,3 @@
+from SpleenVolumeLib.parameters import Parameters
+
+__all__ = ["Parameters"]
