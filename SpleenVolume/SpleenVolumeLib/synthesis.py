@@ -29,6 +29,7 @@ VIEWS = ("coronal", "transverse")
 CAN_GENERATE = True
 REFERENCE_LABELS = "1=spleen"
 """What the values of a synthesized reference mean."""
+_LEAST_ML, _MOST_ML = 20.0, 5000.0
 USDM_BUNDLE = Path(__file__).resolve().parent.parent / "Resources" / "Models" / "spleen_usdm"
 
 
@@ -109,7 +110,10 @@ def shape_of(labels: Image) -> Shape:
     mask = np.flip(image.voxels == (values[0] if values.size == 1 else 1))  # superior→inferior, anterior→posterior, right→left
     spacing_i, spacing_j, spacing_k = image.spacing
     distance = from_mask(mask, (spacing_k, spacing_j, spacing_i))
-    return Shape(distance, SPACING_MM, volume_ml(distance, SPACING_MM), (called,), real=True)
+    volume = volume_ml(distance, SPACING_MM)
+    if not _LEAST_ML <= volume <= _MOST_ML:
+        raise InputError(f"{called}: the label holds {volume:.1f} mL, which is no spleen. Give a label map with the spleen only.")
+    return Shape(distance, SPACING_MM, volume, (called,), real=True)
 
 
 @lru_cache(maxsize=1)

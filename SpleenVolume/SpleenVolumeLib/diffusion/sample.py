@@ -50,15 +50,16 @@ class Diffusion:
                 velocity = self.network(pack(picture, layout, times)).float()
                 picture, _ = scheduler.step(velocity, int(step), picture)
         gray = np.clip(np.rint((picture[:, 0].cpu().numpy() + 1) * 127.5), 0, 255).astype(np.uint8)
-        return np.where(layouts[:, 0] > 0.5, 0, gray).astype(np.uint8)
+        return np.where(layouts[:, 0] >= 0.5, 0, gray).astype(np.uint8)
 
-    def simulate(self, spleen: NDArray[np.bool_], rng: np.random.Generator, whole: float = 1.0) -> Simulated:
+    def simulate(self, spleen: NDArray[np.bool_], rng: np.random.Generator, whole: float = 1.0, steps: int = STEPS) -> Simulated:
         """A picture of a spleen, as ``simulator.simulate`` makes one; 96 × 96 pixels.
 
         Args:
             spleen: mask on a 1 mm grid in ultrasound orientation.
             rng: draws fan, place and noise.
             whole: share of the spleen that the fan must hold.
+            steps: of the sampling.
 
         Raises:
             ValueError: if the mask is empty.
@@ -75,5 +76,5 @@ class Diffusion:
         fan = placed.fan.holds(x, y)
         inside = (distance_at(signed_distance(spleen), placed, x, y) > 0) & fan
         share = [mask.reshape(SIZE, fine, SIZE, fine).mean((1, 3), dtype=np.float32) for mask in (fan, inside)]
-        gray = self.sample(one_hot(*share)[None], int(rng.integers(2**31)))[0]
+        gray = self.sample(one_hot(*share)[None], int(rng.integers(2**31)), steps)[0]
         return Simulated(gray, (step, step), share[1] > 0.5, share[0] > 0.5)
