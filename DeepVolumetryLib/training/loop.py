@@ -69,7 +69,7 @@ def train(
     """
     out.mkdir(parents=True, exist_ok=True)
     path = out / "checkpoint.pt"
-    layout = _layout(max((weight.ndim for weight in network.parameters()), default=0))
+    layout = _layout({weight.ndim for weight in network.parameters()})
     network.to(device=device, memory_format=layout)
     optimizer = torch.optim.AdamW(network.parameters(), settings.learning_rate, weight_decay=settings.weight_decay)
     state: dict[str, Any] = {"step": 0, "seconds": 0.0, "slice": 0}
@@ -144,9 +144,12 @@ def dice_cross_entropy(logits: Tensor, target: Tensor, covered: Tensor, weights:
     return entropy + 1 - (dice * counts).sum() / counts.sum().clamp_min(1)
 
 
-def _layout(axes: int) -> torch.memory_format:
-    """Channels last, as convolutions on a CPU and on recent GPUs are fastest; by the number of axes of the weights."""
-    return {5: torch.channels_last_3d, 4: torch.channels_last}.get(axes, torch.preserve_format)
+def _layout(axes: set[int]) -> torch.memory_format:
+    """Channels last, as convolutions on a CPU and on recent GPUs are fastest; by the numbers of axes of the weights. A network with
+    convolutions of slices and of volumes keeps its layout."""
+    if {4, 5} <= axes:
+        return torch.preserve_format
+    return torch.channels_last_3d if 5 in axes else torch.channels_last if 4 in axes else torch.preserve_format
 
 
 def _keep_snapshots(out: Path, settings: LoopSettings, state: dict[str, Any], average: dict[str, Tensor]) -> None:
