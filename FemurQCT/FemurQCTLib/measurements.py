@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 TARGET = "femur"
 VOLUME = "Volume"
 _MARGIN = 2
-_COMPARED = (("Volume", FEMUR), ("Integral vBMD", FEMUR), ("BMC", FEMUR), ("aBMD", TOTAL_HIP))
+_COMPARED = (("Volume", FEMUR), ("Integral vBMD", FEMUR), ("BMC", FEMUR), ("aBMD (projected)", TOTAL_HIP))
 Masks = Mapping[str, "NDArray[Any]"]
 
 
@@ -95,6 +95,7 @@ class FemurMeasurements:
     why_none: str
     parameters: Parameters
     conformal: ConformalTable
+    probability: NDArray[Any] | None = field(repr=False)
     open_voxels: Mapping[str, OpenVoxels] = field(repr=False)
     member_volumes_ml: Mapping[str, Sequence[float]] = field(repr=False)
     further: tuple[Measurement, ...] = ()
@@ -141,21 +142,11 @@ def measure_femora(
         if mask is not None and mask.any():
             frame = (frames or {}).get(side)
             every = None if whole is None else whole.get(key(side, FEMUR))
-            sides[side] = _measured_side(side, mask, image, parameters, calibration, frame, (planes or {}).get(side), every)
+            doubt = _Doubt(probability, (conformal or ConformalTable()).scale(TARGET), None)
+            sides[side] = _measured_side(side, mask, image, parameters, calibration, frame, (planes or {}).get(side), every, doubt)
     opened = {} if probability is None else _open_voxels(masks, sides, image, probability)
-    return _table(
-        masks,
-        image,
-        sides,
-        opened,
-        parameters,
-        calibration,
-        why_none,
-        member_volumes_ml or {},
-        conformal or ConformalTable(),
-        None,
-        tuple(further),
-    )
+    table, members = conformal or ConformalTable(), member_volumes_ml or {}
+    return _table(masks, image, sides, opened, probability, parameters, calibration, why_none, members, table, None, tuple(further))
 
 
 def remeasure(
@@ -188,27 +179,24 @@ def remeasure(
         if mask is None or not counts[key(side, FEMUR)]:
             continue
         own = (planes or {}).get(side)
-        if before is not None and not anew and own is None and key(side, FEMUR) not in edited:
+        settled = reviewed is not None and _newly(reviewed, before, previous)
+        if before is not None and not anew and own is None and key(side, FEMUR) not in edited and not settled:
             sides[side] = before
         else:
-            kept = None if before is None else before.planes
-            sides[side] = _measured_side(
-                side, mask, image, parameters, calibration, None if before is None else before.frame, own or kept, None
-            )
+            frame, kept = (None, None) if before is None else (before.frame, before.planes)
+            doubt = _Doubt(previous.probability, previous.conformal.scale(TARGET), reviewed)
+            sides[side] = _measured_side(side, mask, image, parameters, calibration, frame, own or kept, None, doubt)
     rows = previous.further if further is None else tuple(further)
-    return _table(
-        masks,
-        image,
-        sides,
-        previous.open_voxels,
-        parameters,
-        calibration,
-        why_none,
-        previous.member_volumes_ml,
-        previous.conformal,
-        reviewed,
-        rows,
-    )
+    opened, members = previous.open_voxels, previous.member_volumes_ml
+    table, p = previous.conformal, previous.probability
+    return _table(masks, image, sides, opened, p, parameters, calibration, why_none, members, table, reviewed, rows)
+
+
+def _newly(reviewed: NDArray[np.bool_], before: SideMeasured | None, previous: FemurMeasurements) -> bool:
+    """True if something was reviewed where this side is uncertain."""
+    if before is None or previous.probability is None:
+        return False
+    return bool((reviewed[before.box] & (np.abs(previous.probability[before.box] - 0.5) < 0.49)).any())
 
 
 def calibration_residuals(measured: FemurMeasurements, voxel_ml: float, truth_ml: Mapping[str, float]) -> list[float]:
@@ -229,6 +217,7 @@ def _measured_side(
     frame: Frame | None,
     planes: Mapping[str, Plane] | None,
     whole: NDArray[Any] | None,
+    doubt: _Doubt,
 ) -> SideMeasured:
     box = bounding_box(mask, margin=_MARGIN)
     assert box is not None
@@ -244,13 +233,47 @@ def _measured_side(
     planes = dict(planes or (default_planes(frame) if frame else {}))
     regions = divide(inside, part, frame, planes) if frame else {}
     density = None if calibration is None else np.where(inside, calibration.density(part.voxels), np.float32(0))
-    rows = measure(density, inside, regions, part, calibration, side=side, threshold=parameters.threshold, erosion_mm=parameters.erosion_mm)
+    rows = measure(
+        density, inside, regions, part, calibration, doubt.inside(box, inside),
+        side=side, scale=doubt.scale, level=LEVEL, threshold=parameters.threshold, erosion_mm=parameters.erosion_mm,
+    )  # fmt: skip
     if density is not None and calibration is not None and frame is not None:
-        projected = areal(density, inside, regions, part, calibration, frame)
+        projected = areal(density, inside, regions, part, calibration, frame, _contents(rows), LEVEL)
         rows = [*rows, *projected.measurements]
-        warnings += projected.warnings
+        warnings += [sentence for sentence in projected.warnings if sentence not in warnings]
+    # One name for one unit in all modules: 1 cm3 is 1 mL.
+    rows = [replace(row, unit="mL") if row.unit == "cm3" else row for row in rows]
     low = tuple(int(axis.start) for axis in box)
     return SideMeasured(low, part.shape, regions, density, frame, planes, tuple(rows), tuple(warnings))  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class _Doubt:
+    """What the model leaves open: probability of the femur (K, J, I), conformal scale, and what was reviewed."""
+
+    probability: NDArray[Any] | None
+    scale: float | None
+    reviewed: NDArray[np.bool_] | None
+
+    def inside(self, box: tuple[slice, ...], mask: NDArray[np.bool_]) -> NDArray[np.float32] | None:
+        """Probability in a box; 0 or 1, as the mask says, where somebody has looked or has drawn."""
+        if self.probability is None or self.scale is None:
+            return None
+        p = np.array(self.probability[box], np.float32)
+        settled = (p > 0.5) != mask
+        if self.reviewed is not None:
+            settled |= self.reviewed[box]
+        p[settled] = mask[settled]
+        return p
+
+
+def _contents(rows: Sequence[Measurement]) -> dict[str, tuple[float, float, float]]:
+    """Region -> BMC and its interval, where it has one."""
+    return {
+        row.segment.split("_", 1)[1]: (row.value, row.low, row.high)
+        for row in rows
+        if row.name == "BMC" and row.low is not None and row.high is not None
+    }
 
 
 def _frame(side: str, mask: NDArray[Any], image: Image, whole: NDArray[Any] | None) -> Frame:
@@ -265,6 +288,7 @@ def _table(
     image: Image,
     sides: Mapping[str, SideMeasured],
     opened: Mapping[str, OpenVoxels],
+    probability: NDArray[Any] | None,
     parameters: Parameters,
     calibration: Calibration | None,
     why_none: str,
@@ -293,7 +317,7 @@ def _table(
         warnings.append("The model has no calibrated intervals, so volumes are stated without.")
     notes = _notes(calibration, parameters, conformal, scale)
     return FemurMeasurements(
-        rows, warnings, notes, sides, counts, stakes, calibration, why_none, parameters, conformal, opened, members, further
+        rows, warnings, notes, sides, counts, stakes, calibration, why_none, parameters, conformal, probability, opened, members, further
     )
 
 

@@ -55,12 +55,9 @@ class VNet(nn.Module):
         super().__init__()
         self.first = _scaled(nn.Conv3d(in_channels, features[0], 3, padding=1, bias=False), features[0])
         self.encoder = nn.ModuleList(Residual(n, count) for n, count in zip(features, blocks, strict=True))
-        self.down = nn.ModuleList(
-            _scaled(nn.Conv3d(fine, coarse, 2, stride=2, bias=False), coarse) for fine, coarse in pairwise(features)
-        )
+        self.down = nn.ModuleList(_scaled(nn.Conv3d(fine, coarse, 2, stride=2, bias=False), coarse) for fine, coarse in pairwise(features))
         self.up = nn.ModuleList(
-            _scaled(nn.ConvTranspose3d(coarse, fine, 2, stride=2, bias=False), fine)
-            for fine, coarse in pairwise(features)
+            _scaled(nn.ConvTranspose3d(coarse, fine, 2, stride=2, bias=False), fine) for fine, coarse in pairwise(features)
         )
         self.merge = nn.ModuleList(_scaled(nn.Conv3d(2 * n, n, 1, bias=False), n) for n in features[:-1])
         self.decoder = nn.ModuleList(Residual(n, count) for n, count in zip(features[:-1], blocks, strict=False))
