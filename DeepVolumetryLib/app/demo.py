@@ -20,7 +20,7 @@ from .segment import run
 
 
 def demo(
-    module: str = typer.Argument("all", metavar="[MODULE|all]", help="renal, glioma, or all."),
+    module: str = typer.Argument("all", metavar="[MODULE|all]", help="renal, glioma, femur, or all."),
     out: Path = typer.Option(..., "--out", "-o", help="Folder for the study and its results.", show_default=False),
     seed: int = typer.Option(0, help="Another seed, another patient."),
     modality: str = typer.Option("", help="renal: CT or MR; CT if left out."),
@@ -57,7 +57,8 @@ def _one(entry: ModuleEntry, out: Path, seed: int, chosen: dict[str, str], termi
         write_volume(folder / "reference.nrrd", reference)
         (folder / "reference_names.json").write_text(json.dumps(names, indent=2) + "\n", encoding="utf-8")
     inputs = [f"{name}={out / 'study' / name}.nrrd" for name in images]
-    report = run(entry, inputs, out, {"seed": seed}, terminal, bundle, device, pictures=True)
+    told = source.parameters(**chosen) if hasattr(source, "parameters") else {}
+    report = run(entry, inputs, out, {"seed": seed, **told}, terminal, bundle, device, pictures=True)
     rows = compare(report["measurements"], source.truth_ml(reference, names))
     document = {
         "schema": 1,

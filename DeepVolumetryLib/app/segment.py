@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from ..result import Result
 
-MODULE = typer.Argument(..., metavar="MODULE", help="renal, glioma or spleen", show_default=False)
+MODULE = typer.Argument(..., metavar="MODULE", help="renal, glioma, spleen or femur", show_default=False)
 
 
 def segment(
@@ -63,6 +63,18 @@ def segment(
     ),
     length: float | None = typer.Option(None, help="spleen: craniocaudal length in mm, measured by hand.", show_default=False),
     depth: float | None = typer.Option(None, help="spleen: extent from front to back in mm, measured by hand.", show_default=False),
+    phantom: str | None = typer.Option(
+        None, help="femur: calibration phantom under the patient, mindways_3, qrm_bdc_3 …; see docs/cli.md.", show_default=False
+    ),
+    certificate: str | None = typer.Option(
+        None, metavar="D1,D2,…", help="femur: densities of its rods by its certificate, mg/cm³.", show_default=False
+    ),
+    calibration: str | None = typer.Option(
+        None, metavar="slope=M,intercept=B", help="femur: an entered calibration, density = M · HU + B, of --phantom.", show_default=False
+    ),
+    kvp: float | None = typer.Option(None, help="femur: tube voltage of the scan.", show_default=False),
+    contrast: str | None = typer.Option(None, help="femur: whether contrast medium was given, yes or no.", show_default=False),
+    strength: str | None = typer.Option(None, help="femur: finite elements, fall, stance or both.", show_default=False),
     age: float | None = typer.Option(None, help="Years, for eGFR and reference ranges.", show_default=False),
     sex: str | None = typer.Option(None, help="female or male.", show_default=False),
     height: float | None = typer.Option(None, help="cm, for the body surface area and reference ranges.", show_default=False),
@@ -91,7 +103,8 @@ def segment(
         "members": members, "seed": seed, "speed": speed, "method": method, "uncertainty": uncertainty, "scheme": scheme,
         "prior": None if prior is None else str(prior), "age": age, "sex": sex,
         "height_cm": height, "weight_kg": weight, "creatinine_mg_dl": creatinine, "length_mm": length, "depth_mm": depth,
-        **turned(entry, turn),
+        "phantom": phantom, "kvp": kvp, "contrast": contrast, "strength": strength,
+        **turned(entry, turn), **calibrated(calibration, certificate),
     }  # fmt: skip
     sizes = PixelSizes.parse(spacing, frame, INPUTS[entry.key][0].name)
     parameters = {name: value for name, value in given.items() if value is not None}
@@ -120,6 +133,28 @@ def turned(entry: ModuleEntry, texts: list[str]) -> dict[str, Any]:
                 values[f"{name}_turn"] = int(word)
             else:
                 raise InputError(f"--turn must look like {name}=90, {name}=mirror or {name}=mirror,90, not “{how}”.")
+    return values
+
+
+def calibrated(text: str | None, certificate: str | None) -> dict[str, Any]:
+    """Parameters from ``slope=0.8,intercept=-2`` (``kvp=120`` may follow) and from the densities of a certificate.
+
+    Raises:
+        InputError: if a text is written differently.
+    """
+    values: dict[str, Any] = {}
+    names = {"slope": "slope", "intercept": "intercept", "kvp": "calibration_kvp"}
+    for part in text.split(",") if text else ():
+        name, _separator, number_text = part.partition("=")
+        try:
+            values[names[name.strip()]] = float(number_text)
+        except (KeyError, ValueError):
+            raise InputError(f"--calibration must look like slope=0.8,intercept=-2, not “{text}”.") from None
+    if certificate:
+        try:
+            values["certificate"] = tuple(float(each) for each in certificate.split(","))
+        except ValueError:
+            raise InputError(f"--certificate must look like 100,400,800, not “{certificate}”.") from None
     return values
 
 

@@ -16,7 +16,6 @@ THICK_MM = 3.0
 VESSEL_HU = (95.0, 600.0)
 _NEAR_METAL_MM = 60.0
 _BONE_HU = 350.0
-_LEAST_SHAFT_ML = 0.5
 
 
 def warnings_of(image: Image, sides: list[Side], parameters: Parameters, calibrated: bool) -> list[str]:

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 TARGET = "femur"
 VOLUME = "Volume"
 _MARGIN = 2
+_LEAST_SHAFT_ML = 3.0
 _COMPARED = (("Volume", FEMUR), ("Integral vBMD", FEMUR), ("BMC", FEMUR), ("aBMD (projected)", TOTAL_HIP))
 Masks = Mapping[str, "NDArray[Any]"]
 
@@ -241,6 +242,9 @@ def _measured_side(
         projected = areal(density, inside, regions, part, calibration, frame, _contents(rows), LEVEL)
         rows = [*rows, *projected.measurements]
         warnings += [sentence for sentence in projected.warnings if sentence not in warnings]
+    # Where the femur is cut only a sliver of shaft is left, which stands for no shaft.
+    sliver = part.voxel_ml * np.count_nonzero(regions.get("shaft", np.zeros(0))) < _LEAST_SHAFT_ML
+    rows = [row for row in rows if not (sliver and row.segment == key(side, "shaft"))]
     # One name for one unit in all modules: 1 cm3 is 1 mL.
     rows = [replace(row, unit="mL") if row.unit == "cm3" else row for row in rows]
     low = tuple(int(axis.start) for axis in box)
