@@ -151,33 +151,37 @@ def toy_femur(
     frame = np.diag([1.0 if side == "left" else -1.0, 1.0, 1.0])
     if turn is not None:
         frame = turn @ frame
+    size = np.array([170, 170, 190] if direction is not None else [135, 115, 182] if turn is not None else [115, 85, 165])
     direction = np.eye(3) if direction is None else direction
-    size = np.array([150, 150, 200])
     count = np.ceil(size / spacing).astype(int)
     steps = direction * np.asarray(spacing)
-    origin = frame @ np.array([8.0, 0, 20.0 if below < 100 else 0.0]) - steps @ ((count - 1) / 2)
+    origin = frame @ np.array([18.0, 1.0, 2.0]) - steps @ ((count - 1) / 2)
     grid = Image.from_spacing(np.zeros(count[::-1], np.uint8), spacing, origin, direction, modality="CT", name="toy femur")
-    i, j, k = np.meshgrid(*(np.arange(n) for n in count), indexing="ij")
-    points = np.stack([i, j, k], axis=-1) @ steps.T + origin
-    local = points @ frame  # the inverse of an orthogonal matrix
-    x, y, z = local[..., 0], local[..., 1], local[..., 2]
+    k, j, i = (np.arange(n, dtype=np.float32) for n in grid.shape)
+    to_local = (frame.T @ steps).astype(np.float32), (frame.T @ origin).astype(np.float32)
+    x, y, z = (
+        row[2] * k[:, None, None] + row[1] * j[:, None] + row[0] * i + shift for row, shift in zip(to_local[0], to_local[1], strict=True)
+    )
 
-    def ball(center, radius):
-        return radius - np.linalg.norm(local - center, axis=-1)
+    def far(center, scale=(1.0, 1.0, 1.0)):
+        (cx, cy, cz), (sx, sy, sz) = map(np.float32, center), map(np.float32, scale)
+        return np.sqrt(((x - cx) / sx) ** 2 + ((y - cy) / sy) ** 2 + ((z - cz) / sz) ** 2)
 
-    along = (local - base) @ neck
-    off = np.linalg.norm(local - base - along[..., None] * neck, axis=-1)
-    stem = np.minimum(NECK_RADIUS - off, np.minimum(along + 5, offset / np.cos(rise) - along))
-    shaft = np.minimum(SHAFT_RADIUS - np.hypot(x, y), np.minimum(45 - z, z + below + 40))
-    greater = 16 * (1 - np.linalg.norm((local - np.array([-12.0, -5.0, 34.0])) / (16.0, 20.0, 27.0), axis=-1))
-    depth = np.max([ball(head, HEAD_RADIUS), stem, shaft, greater, ball(lesser, 9.0)], axis=0)
+    nx, ny, nz = (np.float32(value) for value in neck)
+    along = (x - np.float32(base[0])) * nx + (y - np.float32(base[1])) * ny + (z - np.float32(base[2])) * nz
+    off = np.sqrt(np.maximum(far(base) ** 2 - along**2, 0))
+    depth = np.minimum(NECK_RADIUS - off, np.minimum(along + 5, np.float32(offset / np.cos(rise)) - along))
+    tube = np.minimum(SHAFT_RADIUS - np.hypot(x, y), np.minimum(45 - z, z + below + 40))
+    greater = 16 * (1 - far((-12.0, -5.0, 34.0), (16.0, 20.0, 27.0)))
+    for part in (HEAD_RADIUS - far(head), tube, greater, 9.0 - far(lesser)):
+        np.maximum(depth, part, out=depth)
     inside = (depth > 0) & (z > -below)
     density = np.where(depth < cortex_mm, CORTICAL, TRABECULAR)
     density = np.where((z < -10) & (depth >= cortex_mm), MARROW, density)
     density = np.where(depth > 0, density, 0.0)
     return ToyFemur(
-        mask=grid.with_voxels(np.ascontiguousarray(inside.transpose(2, 1, 0))),
-        density=np.ascontiguousarray(density.transpose(2, 1, 0)).astype(np.float32),
+        mask=grid.with_voxels(inside),
+        density=density.astype(np.float32),
         head=frame @ head,
         neck=frame @ neck,
         shaft=frame @ np.array([0, 0, 1.0]),
