@@ -20,10 +20,11 @@ import vtk
 from matplotlib.path import Path as Polygon
 from numpy.typing import NDArray
 from scipy import ndimage
+from vtk.util.numpy_support import vtk_to_numpy
+
 from SpleenVolumeLib.shapes.label_maps import oriented, read_spleen
 from SpleenVolumeLib.shapes.solid import SPACING_MM
 from SpleenVolumeLib.shapes.templates import Template, save_templates, template_of_mask
-from vtk.util.numpy_support import vtk_to_numpy
 
 matplotlib.use("Agg")
 from matplotlib import pyplot
@@ -78,7 +79,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--picture", type=Path)
     options = parser.parse_args()
-    templates = [template_of_mask(name, source, *whole(*read_spleen(options.data / path, value))) for name, path, value, source in LABELED]
+    templates = [
+        template_of_mask(name, source, *completed(*read_spleen(options.data / path, value))) for name, path, value, source in LABELED
+    ]
     templates += [template_of_mask(name, source, *rasterize(options.data / path)) for name, path, source in MESHES]
     templates.append(template_of_mask(TRACED[0], TRACED[2], *trace(options.data / TRACED[1])))
     save_templates(options.out, templates)
@@ -88,15 +91,17 @@ def main() -> None:
         draw(templates, options.picture)
 
 
-def whole(mask: NDArray[np.bool_], spacing_mm: tuple[float, float, float]) -> tuple[NDArray[np.bool_], tuple[float, float, float]]:
+def completed(
+    mask: NDArray[np.bool_], spacing_mm: tuple[float, float, float]
+) -> tuple[NDArray[np.bool_], tuple[float, float, float], bool]:
     """A spleen that the scan cuts off at the top gets a dome: the distance to its outline goes on as a parabola of ``_DOME_MM`` radius."""
     if not mask[0].any():
-        return mask, spacing_mm
+        return mask, spacing_mm, True
     inside, outside = (ndimage.distance_transform_edt(side, spacing_mm[1:]) for side in (mask[0], ~mask[0]))
     distance = outside - inside
     heights = spacing_mm[0] * np.arange(int(_DOME_MM / spacing_mm[0]), 0, -1)
     dome = [distance + height**2 / (2 * _DOME_MM) + height * _DOME_SLOPE < 0 for height in heights]
-    return np.concatenate([dome, mask]), spacing_mm
+    return np.concatenate([dome, mask]), spacing_mm, False
 
 
 def rasterize(path: Path, step_mm: float = SPACING_MM) -> tuple[NDArray[np.bool_], tuple[float, float, float]]:

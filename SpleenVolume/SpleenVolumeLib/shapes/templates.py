@@ -33,6 +33,7 @@ class Template:
         center: of mass, in voxels.
         axes: rows are the directions of largest, middle and least extent, (3, 3); the first points down, the third to the patient's left.
         spread_mm: standard deviations along them, (3,).
+        whole: False where a part had to be made up, because the scan ended; good for generating shapes, not for measuring errors.
     """
 
     name: str
@@ -42,9 +43,10 @@ class Template:
     center: NDArray[np.float64]
     axes: NDArray[np.float64]
     spread_mm: NDArray[np.float64]
+    whole: bool = True
 
 
-def make_template(name: str, source: str, distance: NDArray[np.float32], true_ml: float) -> Template:
+def make_template(name: str, source: str, distance: NDArray[np.float32], true_ml: float, whole: bool = True) -> Template:
     """A template from its signed distance: measures where its axes point."""
     points = np.argwhere(distance < 0).astype(np.float64)
     center = points.mean(0)
@@ -55,7 +57,7 @@ def make_template(name: str, source: str, distance: NDArray[np.float32], true_ml
             axes[row] *= -1
     if np.linalg.det(axes) < 0:
         axes[1] *= -1
-    return Template(name, source, true_ml, distance, center, axes, np.sqrt(values[::-1]))
+    return Template(name, source, true_ml, distance, center, axes, np.sqrt(values[::-1]), whole)
 
 
 @lru_cache(maxsize=2)
@@ -74,7 +76,7 @@ def load_templates(path: Path = SHIPPED) -> tuple[Template, ...]:
                 bits = np.unpackbits(pack[entry["name"]], count=int(np.prod(shape))).reshape(shape).astype(bool)
                 mask = ndimage.gaussian_filter(bits.astype(np.float32), 0.6) > 0.5
                 distance = from_mask(mask, (SPACING_MM,) * 3)
-                found.append(make_template(entry["name"], entry["source"], distance, float(entry["volume_ml"])))
+                found.append(make_template(entry["name"], entry["source"], distance, float(entry["volume_ml"]), bool(entry["whole"])))
             return tuple(found)
     except (OSError, KeyError, ValueError) as error:
         raise ModelError(f"The spleen shapes in {path.name} cannot be read. Install the extension again.") from error
@@ -86,13 +88,16 @@ def save_templates(path: Path, templates: list[Template]) -> None:
     about = []
     for template in templates:
         mask = template.distance < 0
-        about.append({"name": template.name, "source": template.source, "volume_ml": round(template.volume_ml, 2), "shape": mask.shape})
+        facts = {"name": template.name, "source": template.source, "volume_ml": round(template.volume_ml, 2), "whole": template.whole}
+        about.append({**facts, "shape": mask.shape})
         arrays[template.name] = np.packbits(mask)
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(path, about=np.array(json.dumps(about)), **arrays)  # type: ignore[arg-type]  # names are ours
 
 
-def template_of_mask(name: str, source: str, mask: NDArray[np.bool_], spacing_mm: tuple[float, float, float]) -> Template:
+def template_of_mask(
+    name: str, source: str, mask: NDArray[np.bool_], spacing_mm: tuple[float, float, float], whole: bool = True
+) -> Template:
     """A template of a mask with the axes of ``solid``."""
     distance = from_mask(mask, spacing_mm)
-    return make_template(name, source, distance, volume_ml(distance, SPACING_MM))
+    return make_template(name, source, distance, volume_ml(distance, SPACING_MM), whole)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -157,3 +158,15 @@ def _pack(rows: list[tuple[Shape, int, int, dict[str, NDArray[np.bool_]]]], name
         real=np.array([shape.real for shape, _, _, _ in rows]),
         solids=solids,
     )
+
+
+def joined_packs(packs: Sequence[ShapePack]) -> ShapePack:
+    """Several packs of the same templates as one; solids are kept only where every pack has them."""
+    shifts = np.cumsum([0, *(int(pack.shape.max()) + 1 for pack in packs[:-1])])
+    parts = {
+        key: np.concatenate([getattr(pack, key) for pack in packs])
+        for key in ("masks", "volume_ml", "extents_mm", "kind", "sources", "real")
+    }
+    shape = np.concatenate([pack.shape + shift for pack, shift in zip(packs, shifts, strict=True)])
+    solids = np.concatenate([pack.solids for pack in packs]) if all(len(pack.solids) for pack in packs) else _no_solids()
+    return ShapePack(shape=shape, names=packs[0].names, solids=solids, **parts)

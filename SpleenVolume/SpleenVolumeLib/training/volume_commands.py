@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from pathlib import Path
 
 
@@ -25,4 +26,44 @@ def _run_shapes(options: argparse.Namespace) -> None:
     print(f"{len(set(pack.shape.tolist()))} shapes, {len(pack)} rows in {options.out}")
 
 
-COMMANDS = {"shapes": _shapes}
+def _validate(parser: argparse.ArgumentParser) -> None:
+    """Leave each real spleen out and measure the errors of all methods."""
+    parser.add_argument("--packs", type=Path, nargs="+", required=True)
+    parser.add_argument("--networks", type=Path, required=True, help="folder that training filled")
+    parser.add_argument("--out", type=Path, required=True, help="errors (npz); the calibration is written beside it (json)")
+    parser.set_defaults(run=_run_validate)
+
+
+def _run_validate(options: argparse.Namespace) -> None:
+    from .described import load_described
+    from .volume_validate import best_methods, calibration, save_errors, validate
+
+    errors = validate(*load_described(options.packs), options.networks)
+    save_errors(options.out, errors)
+    table = calibration(errors)
+    document = {"default": best_methods(table), "calibration": table}
+    options.out.with_suffix(".json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
+    for combination, name in document["default"].items():
+        entry = table[combination][name]
+        print(
+            f"{combination}: {name}, MRVA {entry['mrva_real']} real, {entry['mrva_generated']} generated, half width {entry['half_width']}"
+        )
+
+
+def _export(parser: argparse.ArgumentParser) -> None:
+    """Fit all methods to all shapes and write them into the bundle."""
+    parser.add_argument("--packs", type=Path, nargs="+", required=True)
+    parser.add_argument("--networks", type=Path, required=True)
+    parser.add_argument("--validation", type=Path, required=True, help="the JSON that “validate” wrote")
+    parser.add_argument("--bundle", type=Path, required=True)
+    parser.set_defaults(run=_run_export)
+
+
+def _run_export(options: argparse.Namespace) -> None:
+    from .volume_export import export
+
+    for name, size in export(options.packs, options.networks, options.validation, options.bundle).items():
+        print(f"{name}.safetensors: {size / 1e6:.1f} MB")
+
+
+COMMANDS = {"shapes": _shapes, "validate": _validate, "export-volume": _export}

@@ -24,6 +24,7 @@ class VolumeEstimate:
         calibration_cases: how many real spleens the width of the interval comes from.
         coverage: share of real spleens whose volume lay inside such intervals; NaN if not measured.
         coverage_cases: how many measured it.
+        calibration: how the interval came about, as a sentence.
         others: method -> (volume, low, high) of the other methods that these views allow.
         samples_ml: draws from the predictive distribution, e.g. for the probability that a threshold is exceeded.
         latent: coordinates of this spleen among the training cases; None without a network.
@@ -42,6 +43,7 @@ class VolumeEstimate:
     coverage_cases: int
     others: dict[str, Bounds]
     samples_ml: NDArray[np.float64]
+    calibration: str = ""
     latent: NDArray[np.float32] | None = None
     nearest: list[dict[str, Any]] = field(default_factory=list)
     flags: list[str] = field(default_factory=list)
