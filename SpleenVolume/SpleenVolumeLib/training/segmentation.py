@@ -19,7 +19,10 @@ from DeepVolumetryLib.training.loop import train as train_loop
 
 from ..segmentation_network import build
 from .augment import varied
-from .pictures import Pictures
+from .pictures import SIZE, Pictures
+
+_WINDOW = 128
+_JITTER = 16.0
 
 
 @dataclass(frozen=True)
@@ -32,6 +35,7 @@ class SegmentationConfig:
         more_pictures: other folders, such as USDM's samples.
         batch: pictures a step.
         total_minutes: over all slices; the learning rate falls over it.
+        total_steps: in place of minutes, where the machine is shared; 0 for minutes.
         learning_rate: the highest one.
         threads: of the CPU.
         seed: of the first weights and the draws.
@@ -43,6 +47,7 @@ class SegmentationConfig:
     more_pictures: tuple[str, ...] = ()
     batch: int = 8
     total_minutes: float = 30.0
+    total_steps: int = 0
     learning_rate: float = 2e-3
     threads: int = 1
     seed: int = 0
@@ -84,26 +89,33 @@ def train(config: dict[str, Any], out: Path, resume: bool = True, minutes: float
     def batches(slice_number: int) -> Iterator[Batch]:
         return _batches(packs, int(settings.batch), settings.seed * 1000 + slice_number)
 
-    loop = LoopSettings(total_minutes=settings.total_minutes, learning_rate=settings.learning_rate, average=0.995)
+    loop = LoopSettings(
+        total_minutes=settings.total_minutes, total_steps=settings.total_steps, learning_rate=settings.learning_rate, average=0.995
+    )
     return train_loop(build(), batches, dice_and_entropy, loop, out, minutes, resume, device)
 
 
 def _batches(packs: list[Pictures], size: int, seed: int) -> Iterator[Batch]:
     """Endless batches; each pack comes as often as it has pictures."""
     rng, generator = np.random.default_rng(seed), torch.Generator().manual_seed(seed)
-    counts = [len(pack) for pack in packs]
+    owner = np.concatenate([np.full(len(pack), number) for number, pack in enumerate(packs)])
+    row_of = np.concatenate([np.arange(len(pack)) for pack in packs])
     while True:
-        rows = rng.integers(0, sum(counts), size)
-        arrays: list[list[np.ndarray]] = [[], [], []]
-        for row in rows:
-            for pack, count in zip(packs, counts, strict=True):
-                if row < count:
-                    for found, values in zip(arrays, (pack.gray, pack.fan, pack.spleen), strict=True):
-                        found.append(values[row])
-                    break
-                row -= count
-        gray, fan, spleen = (torch.from_numpy(np.stack(found)).float() for found in arrays)
+        parts = [_window(packs[owner[pick]], int(row_of[pick]), rng) for pick in rng.integers(0, len(owner), size)]
+        gray, fan, spleen = (torch.from_numpy(np.stack(each)).float() for each in zip(*parts, strict=True))
         yield varied(gray / 255, fan, spleen / 255, generator)
+
+
+def _window(pack: Pictures, row: int, rng: np.random.Generator) -> list[np.ndarray]:
+    """A part of a picture near its spleen: much of a stored picture is black, and a fan may be wider than what is needed."""
+    room = SIZE - _WINDOW
+    corner = []
+    for axis in (1, 0):
+        found = np.flatnonzero(pack.spleen[row].max(axis=axis) > 127)
+        middle = float(found.mean()) if found.size else SIZE / 2
+        corner.append(int(np.clip(middle - _WINDOW / 2 + rng.normal(0, _JITTER), 0, room)))
+    part = slice(corner[0], corner[0] + _WINDOW), slice(corner[1], corner[1] + _WINDOW)
+    return [values[row][part] for values in (pack.gray, pack.fan, pack.spleen)]
 
 
 def dice_and_entropy(logits: Tensor, target: Tensor, covered: Tensor) -> Tensor:

@@ -34,6 +34,7 @@ class DiffusionConfig:
     network: str = "usdm"
     batch: int = 8
     total_minutes: float = 20.0
+    total_steps: int = 0
     learning_rate: float = 1e-3
     threads: int = 1
     seed: int = 0
@@ -65,7 +66,9 @@ def train(config: dict[str, Any], out: Path, resume: bool = True, minutes: float
     def batches(slice_number: int) -> Iterator[Batch]:
         return _batches(pictures, layouts, settings.batch, settings.seed * 1000 + slice_number)
 
-    loop = LoopSettings(total_minutes=settings.total_minutes, learning_rate=settings.learning_rate, average=0.995)
+    loop = LoopSettings(
+        total_minutes=settings.total_minutes, total_steps=settings.total_steps, learning_rate=settings.learning_rate, average=0.995
+    )
     return train_loop(Denoiser(), batches, _squared, loop, out, minutes, resume, device)
 
 
