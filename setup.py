@@ -8,7 +8,7 @@ from pathlib import Path
 
 from setuptools import find_packages, setup
 
-MODULES = ("GliomaUncertainty", "RenalParenchyma", "SpleenVolume")
+MODULES = ("FemurQCT", "GliomaUncertainty", "RenalParenchyma", "SpleenVolume")
 
 packages = find_packages(include=["DeepVolumetryLib*"])
 package_dir = {}
