@@ -15,6 +15,7 @@ from slicer.util import VTKObservationMixin
 
 from ..errors import Cancelled, DeepVolumetryError
 from . import dependencies
+from .boneSection import BoneSection
 from .certaintySection import CertaintySection
 from .comparisonSection import ComparisonSection
 from .correctSection import CorrectSection
@@ -28,7 +29,13 @@ from .runSection import RunSection
 from .shapesSection import ShapesSection
 
 FOLDER = Path(__file__).parent
-PARTS = {"Certainty": CertaintySection, "Comparison": ComparisonSection, "LabelMap": LabelMapSection, "Shapes": ShapesSection}
+PARTS = {
+    "Bone": BoneSection,
+    "Certainty": CertaintySection,
+    "Comparison": ComparisonSection,
+    "LabelMap": LabelMapSection,
+    "Shapes": ShapesSection,
+}
 
 
 class VolumetryWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):

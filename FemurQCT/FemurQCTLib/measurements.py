@@ -24,7 +24,7 @@ from .calibration import Calibration
 from .density import areal, measure
 from .parameters import Parameters
 from .regions import Frame, Plane, default_planes, divide, fit_frame
-from .segments import BOTH, FEMUR, REGIONS, SIDES, TOTAL_HIP, key
+from .segments import BOTH, FEMUR, SIDES, TOTAL_HIP, key
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -401,32 +401,3 @@ def _open_voxels(masks: Masks, sides: Mapping[str, SideMeasured], image: Image, 
     for side in SIDES:
         left[np.take(np.asarray(masks[key(side, FEMUR)], bool), both.index)] = side == "left"
     return {key("left", FEMUR): both.select(left), key("right", FEMUR): both.select(~left)}
-
-
-def region_masks(image: Image, sides: Mapping[str, SideMeasured]) -> dict[str, NDArray[np.bool_]]:
-    """Segment key ("left_neck") -> mask of the size of the scan, for regions that are not empty."""
-    from DeepVolumetryLib.zeros import lazy_zeros
-
-    masks = {}
-    for side, measured in sides.items():
-        for region in REGIONS:
-            part = measured.regions.get(region)
-            if part is None or not part.any():
-                continue
-            mask = lazy_zeros(image.shape, bool)
-            mask[measured.box] = part
-            masks[key(side, region)] = mask
-    return masks
-
-
-def density_map(image: Image, sides: Mapping[str, SideMeasured]) -> NDArray[np.float32] | None:
-    """Density in mg/cm3 within the femora, 0 elsewhere, (K, J, I); None without calibration."""
-    from DeepVolumetryLib.zeros import lazy_zeros
-
-    if not any(measured.density is not None for measured in sides.values()):
-        return None
-    volume = lazy_zeros(image.shape, np.float32)
-    for measured in sides.values():
-        if measured.density is not None:
-            volume[measured.box] += measured.density
-    return volume

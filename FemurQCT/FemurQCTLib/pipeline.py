@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -30,10 +30,11 @@ from DeepVolumetryLib.zeros import lazy_zeros
 from .assemble import Side, masks_of, place, probability_of
 from .checks import warnings_of
 from .hips import Found, HipFinder
-from .measurements import TARGET, FemurMeasurements, density_map, measure_femora, region_masks
+from .measurements import TARGET, FemurMeasurements, measure_femora
 from .networks import build
 from .parameters import Parameters
-from .regions import planes_from_dict, planes_to_dict
+from .products import DENSITY_MAP, density_map, extras_of, region_masks
+from .regions import planes_from_dict
 from .scaling import calibration_of
 from .segmenter import Segmenter, members
 from .segments import FEMUR, SPECS, key
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
     from torch.nn import Module
 
 BUNDLE = "femur_vnet"
-DENSITY_MAP = "density [mg/cm3]"
 _MEMBERS = {"fast": 1, "standard": None, "thorough": 8}
 _LEAST_HU = -150.0
 
@@ -72,12 +72,13 @@ class FemurPipeline:
         with progress.phase("Drawing the femora", share=0.45), _timed(seconds, "draw"):
             sides = self._draw(image, found, parameters, progress)
         with progress.phase("Calibrating", share=0.1), _timed(seconds, "calibrate"):
-            calibration, why_none = calibration_of(image, sides, parameters)
+            whole = {key(side.side, FEMUR): _whole(image, side) for side in sides}
+            bone = np.any(list(whole.values()), axis=0) if whole else np.zeros(image.shape, bool)
+            calibration, why_none = calibration_of(image, bone, parameters)
         with progress.phase("Measuring", share=0.2), _timed(seconds, "measure"):
             masks, probability = masks_of(image, sides), probability_of(image, sides)
             volumes = {key(side.side, FEMUR): side.drawn.member_ml for side in sides}
             planes = {side: planes_from_dict(values) for side, values in (parameters.planes or {}).items()}
-            whole = {key(side.side, FEMUR): _whole(image, side) for side in sides}
             measured = measure_femora(
                 masks, image, parameters, calibration, why_none, probability, volumes, self.conformal, planes=planes, whole=whole
             )
@@ -160,20 +161,6 @@ class FemurPipeline:
             extras=extras_of(measured),
             maps={} if density is None else {DENSITY_MAP: density},
         )
-
-
-def extras_of(measured: FemurMeasurements) -> dict[str, Any]:
-    """What a panel needs to measure a result again, and what a report states: calibration, frames, planes."""
-    return {
-        "notes": measured.notes,
-        "member_volumes_ml": {name: list(map(float, values)) for name, values in measured.member_volumes_ml.items()},
-        "conformal": measured.conformal.to_dict(),
-        "calibration": None if measured.calibration is None else measured.calibration.to_dict(),
-        "why_none": measured.why_none,
-        "frames": {side: entry.frame.to_dict() for side, entry in measured.sides.items() if entry.frame is not None},
-        "planes": {side: planes_to_dict(entry.planes) for side, entry in measured.sides.items() if entry.planes},
-        "strength": [row.to_dict() for row in measured.further],
-    }
 
 
 def create(bundle: Path | None = None, device: str = "auto") -> FemurPipeline:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from DeepVolumetryLib.image import Image
 
-from .assemble import Side
 from .calibration import Calibration, CalibrationError, calibrate, manual, preset_of
 from .parameters import Parameters
 
@@ -14,13 +14,13 @@ NONE = (
     "No calibration: HU only. Density, mineral content, T-score and strength need a calibration phantom under the patient "
     "(choose its type) or an entered slope and intercept."
 )
-_BONE_HU = 400.0
 
 
-def calibration_of(image: Image, sides: list[Side], parameters: Parameters) -> tuple[Calibration | None, str]:
+def calibration_of(image: Image, bone: NDArray[np.bool_], parameters: Parameters) -> tuple[Calibration | None, str]:
     """The calibration that the parameters ask for, and why there is none ("" if there is).
 
-    A phantom whose rods are not found or do not fit is no error of the run: masks and HU are still right.
+    ``bone`` (K, J, I) is where no rod is looked for. A phantom whose rods are not found or do not fit is no error of the run: masks and
+    HU are still right.
 
     Raises:
         InputError: for a slope that no CT has, a certificate of another phantom, or a rod that is marked outside of the scan.
@@ -34,10 +34,7 @@ def calibration_of(image: Image, sides: list[Side], parameters: Parameters) -> t
     preset = preset_of(parameters.phantom)
     if parameters.certificate:
         preset = preset.with_certificate(parameters.certificate)
-    avoid = np.zeros(image.shape, bool)
-    for side in sides:
-        avoid[side.box] |= side.whole
     try:
-        return calibrate(image, preset, avoid, parameters.rods), ""
+        return calibrate(image, preset, bone, parameters.rods), ""
     except CalibrationError as error:
         return None, f"No calibration: HU only. {error}"
