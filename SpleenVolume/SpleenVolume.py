@@ -73,15 +73,29 @@ class Method(enum.Enum):
     """As the parameters spell how the volume is estimated."""
 
     AUTO = "auto"
+    ENSEMBLE = "ensemble"
+    KERNEL = "kernel"
+    DICE = "dice"
+    RVAE = "rvae"
+    RVAE_CI = "rvae-ci"
+    PLR = "plr"
+    NN = "nn"
+    RESNET18 = "resnet18"
+    VGG16 = "vgg16"
+    DENSENET121 = "densenet121"
+    PIX2VOX = "pix2vox"
+    STACK = "stack"
     LOGLINEAR = "loglinear"
-    PRASSOPOULOS = "prassopoulos"
     ELLIPSOID = "ellipsoid"
+    PRASSOPOULOS = "prassopoulos"
 
     def label(self) -> str:
-        from SpleenVolumeLib.volume.model import METHODS
+        from SpleenVolumeLib.methods import TITLES
 
-        title = METHODS.get(self.value, self.value)
-        return _("Automatic: the best for the views") if self is Method.AUTO else title[:1].upper() + title[1:]
+        if self is Method.AUTO:
+            return _("Automatic: the best for the views")
+        title = TITLES[self.value]
+        return title[:1].upper() + title[1:]
 
 
 class Turn(enum.Enum):

@@ -14,10 +14,11 @@ from ..errors import Cancelled, InputError, ModelError
 from ..image_io import read_image
 from ..modules import ModuleEntry, find
 from .console import Terminal, explain, number
+from .evaluation import label_maps
 from .evaluation.cases import Case, read_cases
 from .evaluation.compare import compare
 from .evaluation.summary import summarize_groups
-from .inputs import INPUTS, read
+from .inputs import INPUTS, PixelSizes, read
 from .results import write_json, written
 from .segment import MODULE
 
@@ -35,7 +36,10 @@ SINGLE_METHOD = "network"
 def evaluate(
     module: str = MODULE,
     cases: Path = typer.Option(
-        ..., "--cases", help="CSV: case, a column per input, reference, and optional labels, group, volume_ml.", show_default=False
+        ...,
+        "--cases",
+        help="CSV: case, a column per input, reference, and optional labels, group, volume_ml. spleen: or a folder of 3D label maps.",
+        show_default=False,
     ),
     out: Path = typer.Option(..., "--out", "-o", help="Folder for metrics.json.", show_default=False),
     members: int | None = typer.Option(None, help="Predictions from which the uncertainty is computed.", show_default=False),
@@ -44,6 +48,7 @@ def evaluate(
     scheme: str = typer.Option("", help="What the values of the references mean where no column labels says it, e.g. brats2021, msd."),
     seed: int | None = typer.Option(None, help="Same seed, same result.", show_default=False),
     speed: str | None = typer.Option(None, help="fast, standard or thorough.", show_default=False),
+    views: str = typer.Option("", help="spleen, on label maps: coronal, both, both-calipers or three; all if left out."),
     bundle: str = typer.Option("", help="Model bundle: a folder, or the name of an installed one."),
     device: str = typer.Option("auto", help="auto, cpu, cuda or mps."),
     keep: bool = typer.Option(False, "--keep", help="Also keep segmentation and maps of each case."),
@@ -61,6 +66,13 @@ def evaluate(
             raise InputError(f"{entry.title} has no method “{method}”; it has one only. Leave --method out.")
         parameters["method"] = method
     settings = entry.parameters(parameters)
+    if column := getattr(entry.submodule("evaluation"), "LABEL_MAPS", ""):
+        maps = label_maps.listed(cases, column, entry.submodule("shape_evaluation"))
+        if maps is not None:
+            _on_label_maps(entry, maps, out, settings.method, views, bundle, Terminal(quiet, as_json))
+            return
+    if views:
+        raise InputError("--views is for label maps without images. Leave it out.")
     names = entry.submodule("evaluation").names_of(scheme)
     listed = read_cases(cases, INPUTS[entry.key])
     out.mkdir(parents=True, exist_ok=True)
@@ -97,6 +109,34 @@ def evaluate(
         problem = InputError(f"{len(failed)} of {len(listed)} cases could not be evaluated ({names}). {first}")
         problem.exit_code = failed[0]["exit_code"]
         raise problem
+
+
+def _on_label_maps(entry: ModuleEntry, maps: list[Any], out: Path, method: str, views: str, bundle: str, terminal: Terminal) -> None:
+    """Estimate volumes from views that are cut from label maps; no network looks at a picture."""
+    from ..bundle.store import open_bundle
+
+    shapes = entry.submodule("shape_evaluation")
+    if views and views not in shapes.SETTINGS:
+        raise InputError(f"There are no views “{views}”. Choose one of: {', '.join(shapes.SETTINGS)}.")
+    opened = open_bundle(entry, bundle or None)
+    with terminal.progress() as progress, progress.phase("Estimating volumes", share=1.0):
+        model = entry.submodule("model").volume_model(opened.path)
+        found = shapes.evaluate(maps, model, (views,) if views else (), method, update=progress.update)
+    made = {"name": opened.name, "version": opened.version, "sha256": opened.sha256, "license": opened.license}
+    document = {"schema": SCHEMA, "module": entry.key, "method": method, "model": made, **found}
+    out.mkdir(parents=True, exist_ok=True)
+    write_json(out / "metrics.json", document)
+    label_maps.write_csv(out / "volumes.csv", document)
+    if document["rotation"] and entry.offers("pictures"):
+        entry.submodule("pictures").write_rotation(out / "rotation.png", document["rotation"])
+    label_maps.show(document, terminal)
+    terminal.note(f"Every number is in {out / 'metrics.json'}.")
+    terminal.report(document)
+    if found["failed"]:
+        first = found["failed"][0]
+        names = ", ".join(each["case"] for each in found["failed"])
+        counted = f"{len(found['failed'])} of {len(maps)} label maps"
+        raise InputError(f"{counted} could not be evaluated ({names}). {first['case']}: {first['message']}")
 
 
 class Evaluation:
@@ -141,15 +181,17 @@ class Evaluation:
         wanted = self.library.comparisons(case.labels or self.names)
         with self.terminal.progress(title) as progress:
             with progress.phase("Reading", share=0.05):
-                files = read(case.inputs, INPUTS[self.entry.key])
-                reference = read_image(case.reference, "reference")
+                files = read(case.inputs, INPUTS[self.entry.key], PixelSizes(case.spacing))
                 images = {file.name: file.image for file in files}
                 first = self.library.reference_input(images)
-                if reference.voxels.ndim != 3 or not reference.same_grid(images[first], tolerance_mm=0.05):
-                    grids = f"The reference {_grid(reference)} is not on the grid of {first} {_grid(images[first])}"
-                    raise InputError(f"{grids}. Resample it to the image.")
-            reference = reference.with_voxels(_labels(reference, case.labels, self.names))
+                reference = self._reference(case.reference, images[first], first, case.labels)
+                further = {name: self._reference(path, images[name], name, case.labels) for name, path in case.references.items()}
             result = self.session.run(self.entry, images, self.parameters, progress, self.bundle, self.device)
+        numbers = compare(result, reference, wanted, case.volumes_ml, self.library.region(result, images))
+        for name, other in further.items():
+            if name in result.companions:
+                found = compare(result.companions[name], other, wanted, {})["targets"]
+                numbers["targets"] |= {f"{target}_{name}": values for target, values in found.items()}
         made = result.provenance
         if self.keep:
             with written(self.out / "results" / case.name, result):
@@ -157,7 +199,7 @@ class Evaluation:
         return {
             "case": case.name,
             "group": case.group,
-            **compare(result, reference, wanted, case.volumes_ml, self.library.region(result, images)),
+            **numbers,
             "seconds": made.seconds.get("total", 0.0),
             "peak_memory_mb": made.peak_memory_mb,
             "warnings": list(result.warnings),
@@ -165,15 +207,26 @@ class Evaluation:
             "device": made.device,
         }
 
+    def _reference(self, path: Path, image: Image, name: str, labels: dict[int, str] | None) -> Image:
+        """A label map on the grid of an image, with known values.
+
+        Raises:
+            InputError: if it is not.
+        """
+        reference = read_image(path, "reference")
+        if reference.voxels.ndim != 3 or not reference.same_grid(image, tolerance_mm=0.05):
+            raise InputError(f"The reference {_grid(reference)} is not on the grid of {name} {_grid(image)}. Resample it to the image.")
+        return reference.with_voxels(_labels(reference, labels, self.names))
+
     def _fingerprint(self, case: Case) -> str:
         """Changes with whatever the numbers depend on."""
         from .. import __version__
         from ..bundle import find_bundle, list_bundles
 
         model = self.bundle or (find_bundle(self.entry) if list_bundles(self.entry) else None)
-        files = [*case.inputs.values(), case.reference, *(sorted(model.rglob("*")) if model else [])]
+        files = [*case.inputs.values(), case.reference, *case.references.values(), *(sorted(model.rglob("*")) if model else [])]
         stamps = [(str(file), file.stat().st_size, file.stat().st_mtime_ns) for file in files if file.exists()]
-        given = (case.group, case.labels or self.names, sorted(case.volumes_ml.items()), sorted(self.parameters.items()))
+        given = (case.group, case.labels or self.names, sorted(case.volumes_ml.items()), case.spacing, sorted(self.parameters.items()))
         facts = [__version__, self.entry.key, self.device, given, stamps]
         return hashlib.sha256(json.dumps(facts, default=str).encode()).hexdigest()
 

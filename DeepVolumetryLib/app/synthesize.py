@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 from contextlib import nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -92,6 +92,7 @@ class _Row:
     inputs: dict[str, str]
     reference: str
     volume_ml: float | None
+    further: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,8 @@ class _Study:
 
     def row(self, case: str, folder: str = "") -> _Row:
         within = f"{folder}/" if folder else ""
-        return _Row(case, {name: f"{within}{name}.nrrd" for name in self.images}, f"{within}reference.nrrd", self.volume_ml)
+        further = {name: f"{within}reference_{name}.nrrd" for name in list(self.references)[1:]}
+        return _Row(case, {name: f"{within}{name}.nrrd" for name in self.images}, f"{within}reference.nrrd", self.volume_ml, further)
 
 
 def _accepted(entry: ModuleEntry, library: ModuleType, given: dict[str, Any]) -> dict[str, Any]:
@@ -169,11 +171,13 @@ def _names(library: ModuleType, context: Path, given: Path | None) -> dict[int, 
 
 def _write_cases(path: Path, rows: list[_Row], labels: str, group: str) -> None:
     """The studies as rows that ``evaluate`` reads; their group keeps them apart from real images."""
-    inputs = list(rows[0].inputs)
+    inputs, further = list(rows[0].inputs), list(rows[0].further)
     with_volume = rows[0].volume_ml is not None
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
-        writer.writerow(("case", *inputs, "reference", "labels", "group", *(("volume_ml",) if with_volume else ())))
+        references = ("reference", *(f"reference_{name}" for name in further))
+        writer.writerow(("case", *inputs, *references, "labels", "group", *(("volume_ml",) if with_volume else ())))
         for row in rows:
             volume = (f"{row.volume_ml:.2f}",) if with_volume else ()
-            writer.writerow((row.case, *(row.inputs[name] for name in inputs), row.reference, labels, group, *volume))
+            paths = (*(row.inputs[name] for name in inputs), row.reference, *(row.further[name] for name in further))
+            writer.writerow((row.case, *paths, labels, group, *volume))

@@ -25,6 +25,7 @@ class Comparison:
             the intervals of several are added. Empty if the result states the volume of nothing like it.
         scored: True if it covers all of its target's map, so that the uncertainty score can be computed.
         counts: True if what is wrong with it counts as an error of the case; parts of what counts already do not.
+        estimated: True if its volume is what the result states: voxels of a single picture hold none.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Comparison:
     stated: tuple[tuple[str, ...], ...] = ()
     scored: bool = True
     counts: bool = True
+    estimated: bool = False
 
     def reference(self, labels: NDArray[Any]) -> NDArray[np.bool_]:
         """Its mask in the reference."""

@@ -13,6 +13,8 @@ from typing import Any
 
 from DeepVolumetryLib.errors import InputError
 
+from .methods import TITLES
+
 SEXES = ("", "female", "male")
 TURNS = (0, 90, 180, 270)
 AUTO = "auto"
@@ -118,8 +120,6 @@ def _checked(entry: Field[Any], value: Any) -> Any:
 
 
 def _checked_method(value: Any) -> str:
-    from .volume.model import METHODS
-
-    if value not in (AUTO, *METHODS):
-        raise InputError(f"There is no method “{value}”. Choose one of: {', '.join((AUTO, *METHODS))}.")
+    if value not in (AUTO, *TITLES):
+        raise InputError(f"There is no method “{value}”. Choose one of: {', '.join((AUTO, *TITLES))}.")
     return str(value)

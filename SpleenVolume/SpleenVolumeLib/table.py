@@ -10,9 +10,9 @@ from DeepVolumetryLib.measure.measurement import Measurement
 from DeepVolumetryLib.measure.volumes import VOLUME
 
 from . import references, verdict
+from .methods import BESIDE, TITLES
 from .segments import KEY
 from .volume.features import lengths, splenic_index_cm3
-from .volume.model import METHODS
 
 if TYPE_CHECKING:
     from .outlines import Outline
@@ -40,8 +40,9 @@ def rows_of(estimate: VolumeEstimate, views: Views, parameters: Parameters) -> l
     index = splenic_index_cm3(measured)
     if index is not None:
         rows.append(_row("Splenic index (L × W × T)", index, "cm3", verdict=verdict.index_verdict(index, parameters)))
-    for method, (value, low, high) in estimate.others.items():
-        rows.append(_row(f"Volume, {METHODS.get(method, method)}", value, "mL", _interval(low, high), estimate.level))
+    for method in (each for each in BESIDE if each in estimate.others):
+        value, low, high = estimate.others[method]
+        rows.append(_row(f"Volume, {TITLES[method]}", value, "mL", _interval(low, high), estimate.level))
     return rows
 
 
@@ -86,6 +87,8 @@ def notes_of(estimate: VolumeEstimate, views: Views, doubt: float, parameters: P
 
 
 def _about_interval(estimate: VolumeEstimate, doubt: float) -> str:
+    if not estimate.calibration_cases:
+        return f"{100 * estimate.level:g} % interval: its width is an assumption, it was not calibrated on real spleens."
     text = f"{100 * estimate.level:g} % interval: its width comes from {estimate.calibration_cases} real spleens"
     if math.isfinite(estimate.coverage):
         text += f"; it held the truth in {100 * estimate.coverage:.0f} % of {estimate.coverage_cases}, with true outlines"

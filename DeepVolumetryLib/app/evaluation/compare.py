@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from ...image import Image
     from ...measure.comparison import Comparison
+    from ...measure.measurement import Measurement
     from ...result import Result
 
 
@@ -47,9 +48,13 @@ def compare(
         if item.counts:
             wrong |= error
         given = volumes_ml.get(item.name, volumes_ml.get("") if number == 0 else None)
+        counted = None if item.estimated else float(true.sum()) * reference.voxel_ml
+        agreement = _agreement(found, true, reference, given)
+        if item.estimated:
+            agreement |= {"volume_ml": _stated_ml(result, item), "reference_ml": given}
         targets[item.name] = {
-            **_agreement(found, true, reference, given),
-            **_interval(result, item, given if given is not None else float(true.sum()) * reference.voxel_ml),
+            **agreement,
+            **_interval(result, item, given if given is not None else counted),
             **_uncertainty(result, item, found, true, reference, region),
             **calibration(result, item, found, true, reference, region),
         }
@@ -65,12 +70,22 @@ def _agreement(found: NDArray, true: NDArray, image: Image, given_ml: float | No
     return (numbers if given_ml is None else replace(numbers, reference_ml=given_ml)).to_dict()
 
 
-def _interval(result: Result, item: Comparison, true_ml: float) -> dict[str, Any]:
-    """The stated volume with its interval."""
+def _stated(result: Result, item: Comparison) -> list[Measurement]:
+    """The measured volumes that state the volume of what is compared; their sum counts."""
     stated = {m.segment: m for m in result.measurements if m.name == "Volume" and m.unit == "mL"}
     lists = ([stated[key] for key in keys if key in stated] for keys in item.stated)
-    chosen = next((found for found in lists if found), [])
-    if not chosen or any(m.low is None or m.high is None for m in chosen):
+    return next((found for found in lists if found), [])
+
+
+def _stated_ml(result: Result, item: Comparison) -> float | None:
+    chosen = _stated(result, item)
+    return _none(float(sum(m.value for m in chosen))) if chosen else None
+
+
+def _interval(result: Result, item: Comparison, true_ml: float | None) -> dict[str, Any]:
+    """The stated volume with its interval; without a true volume nobody knows whether that held it."""
+    chosen = _stated(result, item)
+    if true_ml is None or not chosen or any(m.low is None or m.high is None for m in chosen):
         return {"interval_low_ml": None, "interval_high_ml": None, "interval_level": None, "interval_hit": None}
     low, high = (float(sum(getattr(m, end) for m in chosen)) for end in ("low", "high"))
     return {"interval_low_ml": low, "interval_high_ml": high, "interval_level": chosen[0].level, "interval_hit": low <= true_ml <= high}

@@ -40,9 +40,10 @@ def _group(cases: Sequence[dict[str, Any]]) -> dict[str, Any]:
 
 def _target(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """Overlap is averaged over the cases whose reference has the target: agreeing on nothing would count as perfect."""
-    present = [row for row in rows if row["reference_ml"] > 0]
-    absent = [row for row in rows if row["reference_ml"] <= 0]
-    pairs = agreement([row["volume_ml"] for row in present], [row["reference_ml"] for row in present])
+    present = [row for row in rows if row["reference_ml"] is None or row["reference_ml"] > 0]  # None: a picture whose volume is not known
+    absent = [row for row in rows if row["reference_ml"] is not None and row["reference_ml"] <= 0]
+    measured, true = ([math.nan if row[key] is None else row[key] for row in present] for key in ("volume_ml", "reference_ml"))
+    pairs = agreement(measured, true)
     with_interval = [row for row in rows if row["interval_hit"] is not None]
     held = coverage(*([row[key] for row in with_interval] for key in ("interval_low_ml", "interval_high_ml", "reference_ml")))
     return {
@@ -53,7 +54,7 @@ def _target(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "interval": _finite(asdict(held)),
         "without_reference": {
             "cases": len(absent),
-            "found_something": sum(row["volume_ml"] > 0 for row in absent),
+            "found_something": sum((row["volume_ml"] or 0) > 0 for row in absent),
             "false_positive_ml": _summary(row["volume_ml"] for row in absent),
         },
     }

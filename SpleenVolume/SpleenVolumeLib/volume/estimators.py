@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
+from ..methods import TITLES as TITLES
 from .descriptors import Descriptors, key
 from .features import ELLIPSOID, ellipsoid_width_mm
 from .regression import Codes, Kernel, Neighbors, Ridge
@@ -18,24 +19,6 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
-TITLES = {
-    "ensemble": "ensemble: similar shapes, kernel regression, RVAE",
-    "kernel": "kernel regression on outlines and lengths",
-    "dice": "nearest shapes by Dice",
-    "rvae": "RVAE",
-    "rvae-ci": "RVAE-CI",
-    "plr": "VAE + linear regression (PLR)",
-    "nn": "VAE + nearest neighbor (NN)",
-    "resnet18": "ResNet-18",
-    "vgg16": "VGG-16",
-    "densenet121": "DenseNet-121",
-    "pix2vox": "reconstruction (Pix2Vox++ style)",
-    "stack": "stacked outlines",
-    "loglinear": "log-linear on areas and lengths",
-    "ellipsoid": "ellipsoid formula",
-    "prassopoulos": "Prassopoulos formula",
-}
-"""Methods, in the order in which they are shown."""
 PAPER = ("nn", "plr", "rvae", "rvae-ci")
 FORMULAS = ("prassopoulos", "ellipsoid")
 

@@ -246,7 +246,7 @@ def test_two_views_give_two_segmentations_two_maps_one_table(a_segmented_panel):
     assert names == ["Coronal SpleenVolume", "Transverse SpleenVolume"]
     assert panel.logic.nodes.companions["transverse"].uncertainty["spleen"].GetName() == "Transverse SpleenVolume spleen uncertainty"
     assert panel.cell("Spleen/Volume", "Value").startswith(f"{panel.volume().value:.0f} (")
-    assert panel.ui.methodUsedLabel.text.startswith("Method: log-linear on areas and lengths, from two views.")
+    assert panel.ui.methodUsedLabel.text.startswith("Method: ellipsoid formula, from two views.")
 
 
 def test_one_view_in_color_is_enough_and_its_interval_is_wider(a_panel):
