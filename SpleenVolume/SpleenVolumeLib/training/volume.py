@@ -90,7 +90,8 @@ def train(config: dict[str, Any], out: Path, resume: bool, minutes: float) -> di
     out.mkdir(parents=True, exist_ok=True)
     (out / "config.json").write_text(json.dumps(asdict(settings), indent=2) + "\n", encoding="utf-8")
     pack, found = load_described([Path(path) for path in settings.packs])
-    jobs = [(method, fold) for fold in (ALL, *(fold_names(pack) if settings.folds else ())) for method in settings.methods]
+    folds = (ALL, *(fold_names(pack) if settings.folds else ()))
+    jobs = [(method, fold) for method in settings.methods for fold in folds]
     start, finished = time.monotonic(), 0
     for method, fold in jobs:
         left = minutes - (time.monotonic() - start) / 60

@@ -176,8 +176,9 @@ class VolumeModel:
         if not entry:
             return "The interval was not calibrated on spleens."
         return (
-            f"Calibrated on {entry['real_spleens']} real spleens ({entry['real_views']} views) and {entry['generated_views']} views of "
-            f"generated shapes, each judged by a model that had never seen it; {100 * entry['coverage']:.0f} % of the real views were covered."
+            f"Calibrated on {entry['real_spleens']} real spleens ({entry['real_views']} views) and on {entry['generated_views']} "
+            "views of generated shapes, each judged by a model that had never seen it; "
+            f"{100 * entry['coverage']:.0f} % of the real views were covered."
         )
 
     def _flags(self, found: Descriptors, views: Views, volume: float) -> list[str]:
