@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import sys
 import time
+from pathlib import Path
 
 import spleen_toys
 
@@ -35,4 +36,5 @@ class ToyPipeline(SpleenPipeline):
 
 def create(bundle, device):
     where = choose_device("cpu")
+    bundle = bundle or Path(__file__).parents[1] / "Resources" / "Models" / "toy_spleen"
     return ToyPipeline(Bundle.open(bundle), Segmenter(spleen_toys.Bright(), where), VolumeModel.simple(), where)

@@ -1,0 +1,1 @@
+from SpleenVolumeLib.evaluation import *  # noqa: F403

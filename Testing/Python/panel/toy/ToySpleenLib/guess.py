@@ -1,0 +1,1 @@
+from SpleenVolumeLib.guess import *  # noqa: F403

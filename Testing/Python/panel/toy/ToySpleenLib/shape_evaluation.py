@@ -1,0 +1,1 @@
+from SpleenVolumeLib.shape_evaluation import *  # noqa: F403

@@ -1,0 +1,1 @@
+from SpleenVolumeLib.synthesis import *  # noqa: F403
