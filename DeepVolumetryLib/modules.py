@@ -106,6 +106,7 @@ MODULES: dict[str, ModuleEntry] = {
         ModuleEntry(key="renal", title="RenalParenchyma", library="RenalParenchymaLib"),
         ModuleEntry(key="glioma", title="GliomaUncertainty", library="GliomaUncertaintyLib", helpers=("glioma_brain",)),
         ModuleEntry(key="spleen", title="SpleenVolume", library="SpleenVolumeLib", helpers=("spleen_usdm",)),
+        ModuleEntry(key="femur", title="FemurQCT", library="FemurQCTLib"),
     )
 }
 

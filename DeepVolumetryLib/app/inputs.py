@@ -29,6 +29,7 @@ INPUTS: dict[str, tuple[InputSpec, ...]] = {
         InputSpec("transverse", modalities=("US",), required=False, flat=True),
         InputSpec("sagittal", modalities=("US",), required=False, flat=True),
     ),
+    "femur": (InputSpec("volume", modalities=("CT",)),),
 }
 
 

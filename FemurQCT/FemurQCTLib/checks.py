@@ -32,8 +32,8 @@ def warnings_of(image: Image, sides: list[Side], parameters: Parameters, calibra
                 f"The {side.side} femur is in {side.drawn.pieces} pieces: a fracture, or a gap in the segmentation. "
                 "Look before using its numbers."
             )
-    sentences += _thick(image)
     if sides:
+        sentences += _thick(image)
         sentences += _metal(image, sides)
         sentences += _contrast(image, sides, parameters, calibrated)
     sentences += _voltage(parameters)

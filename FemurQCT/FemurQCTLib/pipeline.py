@@ -85,9 +85,9 @@ class FemurPipeline:
         with progress.phase("Estimating strength", share=0.1), _timed(seconds, "strength"):
             measured = self._with_strength(measured, image, parameters)
         result = self._result(image, sides, masks, probability, measured, parameters)
-        short = [text for text in (*found.warnings, *(text for side in sides for text in side.drawn.warnings))]
+        short = [*found.warnings, *(text for side in sides for text in side.drawn.warnings)]
         checks = warnings_of(image, sides, parameters, calibration is not None)
-        result.warnings = list(dict.fromkeys([*checks, *measured.warnings, *short]))
+        result.warnings = list(dict.fromkeys([*checks, *(measured.warnings if sides else ()), *short]))
         seconds["inference"] = seconds["localize"] + seconds["draw"]
         seconds["postprocess"] = seconds["calibrate"] + seconds["measure"] + seconds["strength"]
         seconds["total"] = time.monotonic() - started
