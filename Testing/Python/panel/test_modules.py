@@ -12,7 +12,7 @@ from DeepVolumetryLib import modules
 from DeepVolumetryLib.bundle import list_bundles
 
 ROOT = Path(__file__).resolve().parents[3]
-MODULES = ("RenalParenchyma", "GliomaUncertainty")
+MODULES = ("RenalParenchyma", "GliomaUncertainty", "SpleenVolume")
 SECTIONS = ("inputs", "model", "segment", "review", "correct", "measurements", "export")
 
 IMPORT_ALONE = """
@@ -43,6 +43,7 @@ def test_listing_the_module_of_a_clone_loads_no_heavy_package(tmp_path, module):
     [
         ("RenalParenchyma", "Renal Parenchyma", "10.1002/mp.17494"),
         ("GliomaUncertainty", "Glioma Uncertainty", "Medical Physics 2024;51(3)"),
+        ("SpleenVolume", "Spleen Volume", "arXiv:2411.11190"),
     ],
 )
 def test_module_says_what_it_is_and_what_it_rests_on(load_module, module, title, paper):
@@ -52,7 +53,10 @@ def test_module_says_what_it_is_and_what_it_rests_on(load_module, module, title,
     assert paper in parent.acknowledgementText
 
 
-@pytest.mark.parametrize(("module", "sample", "count"), [("RenalParenchyma", "RenalPhantom", 1), ("GliomaUncertainty", "GliomaPhantom", 4)])
+@pytest.mark.parametrize(
+    ("module", "sample", "count"),
+    [("RenalParenchyma", "RenalPhantom", 1), ("GliomaUncertainty", "GliomaPhantom", 4), ("SpleenVolume", "SpleenPhantom", 2)],
+)
 def test_sample_data_module_offers_the_phantom_with_a_thumbnail(load_module, module, sample, count):
     import slicer
 
@@ -63,7 +67,7 @@ def test_sample_data_module_offers_the_phantom_with_a_thumbnail(load_module, mod
     assert source.sampleName == sample and Path(source.thumbnailFileName).is_file()
     nodes = source.customDownloader(source)
     assert len(nodes) == count and len({node.GetName() for node in nodes}) == count
-    assert all(node.GetName().startswith(sample) and node.GetImageData().GetDimensions()[2] > 50 for node in nodes)
+    assert all(node.GetName().startswith(sample) and node.GetImageData().GetDimensions()[1] > 50 for node in nodes)
 
 
 @pytest.mark.parametrize("module", MODULES)
