@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import torch
 
 from .descriptors import REACH, SIDE, describe, key
-from .latent_methods import VariationalRegression, encode, seen
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -53,6 +51,10 @@ def latent_map(model: VolumeModel, views: Views) -> LatentMap | None:
     The axes are the first two principal axes of the latent means of the training cases. The five shapes lie on the first axis at -2, -1,
     0, 1 and 2 standard deviations; their volumes are what such a shape would hold at the size of this patient's views.
     """
+    import torch  # takes seconds, which whoever only wants to cut or measure outlines need not wait for
+
+    from .latent_methods import VariationalRegression, encode, seen
+
     rvae = model.estimators.get("rvae")
     if not isinstance(rvae, VariationalRegression) or model.cases is None:
         return None
