@@ -147,12 +147,16 @@ def normalized(picture: NDArray[np.float32], fan: NDArray[np.float32]) -> NDArra
 
 def one_piece(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """The largest part, holes filled."""
-    labels, count = ndimage.label(mask)
-    if count > 1:
-        sizes = np.bincount(labels.ravel())
-        sizes[0] = 0
-        mask = labels == sizes.argmax()
-    return np.asarray(ndimage.binary_fill_holes(mask), bool)
+    whole = np.zeros(mask.shape, bool)
+    if not mask.any():
+        return whole
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+    labels, _ = ndimage.label(mask[box])
+    sizes = np.bincount(labels.ravel())
+    sizes[0] = 0
+    whole[box] = ndimage.binary_fill_holes(labels == sizes.argmax())
+    return whole
 
 
 def touches_edge(mask: NDArray[np.bool_], fan: NDArray[np.bool_], pixel_mm: tuple[float, float]) -> bool:
