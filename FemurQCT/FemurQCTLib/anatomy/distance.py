@@ -13,6 +13,7 @@ from .shape import normals, smooth
 
 _COARSE = 4  # every n-th voxel is asked first; only those near the surface are asked again
 FAR_MM = 20.0
+_BESIDE_MM = 2.5
 
 
 def signed_distance(vertices: NDArray, faces: NDArray, grid: Image, subdivisions: int = 2) -> NDArray[np.float32]:
@@ -30,9 +31,9 @@ def signed_distance(vertices: NDArray, faces: NDArray, grid: Image, subdivisions
         offset = points - dense[nearest]
         along = np.einsum("ij,ij->i", offset, out[nearest])
         length = np.linalg.norm(offset, axis=1)
-        # Near the surface the tangent plane is closer to the truth than the nearest vertex is.
+        # Beside a vertex the tangent plane is closer to the truth than the vertex is; across a fold it is not.
         across = np.sqrt(np.maximum(length**2 - along**2, 0))
-        return np.where(across < np.abs(along), np.copysign(length, along), along).astype(np.float32)
+        return np.where(across < _BESIDE_MM, along, np.copysign(length, along)).astype(np.float32)
 
     counts = [-(-n // _COARSE) + 1 for n in grid.shape]
     first = np.stack(np.meshgrid(*[np.arange(n) * _COARSE for n in counts], indexing="ij"), axis=-1).reshape(-1, 3)
