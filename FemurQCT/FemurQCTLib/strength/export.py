@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,7 +40,7 @@ def write(model: Model, path: Path) -> None:
         elif ending == ".msh":
             number = np.full(len(mesh.elements), 1)
             data = {"modulus_MPa": [model.modulus], "gmsh:physical": [number], "gmsh:geometrical": [number]}
-            meshio.write(path, meshio.Mesh(mesh.points, cells, cell_data=data), file_format="gmsh22", binary=False)
+            meshio.write(path, meshio.Mesh(mesh.points, cells, cell_data=data), file_format="gmsh22")
         else:
             meshio.write(path, _with_results(model), file_format="vtu")
     except OSError as error:
@@ -60,7 +61,7 @@ def _with_results(model: Model) -> meshio.Mesh:
 
 def _finish_abaqus(model: Model, path: Path) -> None:
     """What meshio does not write: element type, materials, axes, supports and the step."""
-    text = path.read_text().replace("TYPE=C3D8\n", "TYPE=C3D8I\n").replace("type=C3D8\n", "type=C3D8I\n")
+    text = re.sub(r"TYPE=C3D8\w*", "TYPE=C3D8I", path.read_text())  # meshio says C3D8RH
     mesh, case = model.mesh, model.case
     lines = [f"** {EQUATION}", "** Units: mm, N, MPa. Coordinates: RAS."]
     group, values = _gathered(model.modulus)
