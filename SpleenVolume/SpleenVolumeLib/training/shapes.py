@@ -65,8 +65,8 @@ class ShapePack:
         np.savez_compressed(path, masks=np.packbits(self.masks, axis=-1), names=np.array(self.names), solids=solids, **rest)
 
     @classmethod
-    def load(cls, path: Path) -> ShapePack:
-        """Reads what ``save`` wrote.
+    def load(cls, path: Path, outlines: bool = True) -> ShapePack:
+        """Reads what ``save`` wrote; without the outlines, which are large, if they are not needed.
 
         Raises:
             InputError: if there is no such file.
@@ -74,7 +74,8 @@ class ShapePack:
         if not path.is_file():
             raise InputError(f"There are no shapes at {path}. Make them with: python -m SpleenVolumeLib.training shapes --out {path}")
         with np.load(path, allow_pickle=False) as pack:
-            masks = np.unpackbits(pack["masks"], axis=-1).astype(bool)
+            count = len(pack["volume_ml"])
+            masks = np.unpackbits(pack["masks"], axis=-1).astype(bool) if outlines else np.zeros((count, 0), bool)
             rest = {key: pack[key] for key in ("volume_ml", "extents_mm", "shape", "kind", "sources", "real")}
             solids = np.unpackbits(pack["solids"], axis=-1).astype(bool) if "solids" in pack else _no_solids()
             return cls(masks=masks, names=tuple(str(name) for name in pack["names"]), solids=solids, **rest)

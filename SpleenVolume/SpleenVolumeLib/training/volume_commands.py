@@ -36,11 +36,11 @@ def _validate(parser: argparse.ArgumentParser) -> None:
 
 def _run_validate(options: argparse.Namespace) -> None:
     from .described import load_described
-    from .volume_validate import best_methods, calibration, save_errors, validate
+    from .volume_validate import best_methods, calibration, save_validation, validate
 
-    errors = validate(*load_described(options.packs), options.networks)
-    save_errors(options.out, errors)
-    table = calibration(errors)
+    found = validate(*load_described(options.packs), options.networks)
+    save_validation(options.out, found)
+    table = calibration(found.errors)
     document = {"default": best_methods(table), "calibration": table}
     options.out.with_suffix(".json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
     for combination, name in document["default"].items():

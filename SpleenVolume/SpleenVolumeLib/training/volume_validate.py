@@ -16,8 +16,8 @@ import numpy as np
 
 from DeepVolumetryLib.uncertainty.interval import conformal_quantile
 
-from ..shapes import ShapeGenerator
-from ..volume.descriptors import Descriptors, combinations, key
+from ..shapes import Cut, Shape, ShapeGenerator, cut_views
+from ..volume.descriptors import PIXEL_MM, Descriptors, combinations, describe_masks, joined, key
 from ..volume.estimators import FORMULAS, Estimator
 from .described import described
 from .shapes import ShapePack, real_pack
@@ -29,6 +29,9 @@ SHRINKAGE = 5.0
 """The mean error on n real spleens is taken back by n / (n + 5) of it: so few spleens are not to be believed altogether (ours)."""
 _LIBRARY = 2000
 _GENERATED = 120
+_TURNED = 8
+BOTH = ("coronal", "transverse")
+ANGLES_DEG = (-20, -15, -10, -5, 0, 5, 10, 15, 20)
 
 
 @dataclass(frozen=True)
@@ -37,16 +40,20 @@ class Errors:
 
     Attributes:
         real: on views of real spleens, (N,).
+        real_ml: their true volumes in mL.
         real_spleen: which spleen, (N,).
         real_kind: 0 largest slices, 1 sonographer's views.
         generated: on shapes warped from the spleen that was left out.
+        generated_ml: their volumes.
         generated_kind: as above.
     """
 
     real: np.ndarray
+    real_ml: np.ndarray
     real_spleen: np.ndarray
     real_kind: np.ndarray
     generated: np.ndarray
+    generated_ml: np.ndarray
     generated_kind: np.ndarray
 
     @property
@@ -81,9 +88,22 @@ def mrva(errors: np.ndarray) -> np.ndarray:
     return np.asarray(100 * (1 - np.abs(np.exp(errors) - 1)))
 
 
-def validate(
-    pack: ShapePack, found: Descriptors, networks: Path, views: int = 30, say: Callable[[str], None] = print
-) -> dict[str, dict[str, Errors]]:
+@dataclass(frozen=True)
+class Validation:
+    """What leaving real spleens out found.
+
+    Attributes:
+        errors: by combination of views and method.
+        turned: the same for planes turned within themselves: "coronal" or "coronal+transverse" -> method -> error, (spleens, angles).
+        turned_real: which of these spleens are real, (spleens,).
+    """
+
+    errors: dict[str, dict[str, Errors]]
+    turned: dict[str, dict[str, np.ndarray]]
+    turned_real: np.ndarray
+
+
+def validate(pack: ShapePack, found: Descriptors, networks: Path, views: int = 30, say: Callable[[str], None] = print) -> Validation:
     """Errors by combination and method.
 
     Args:
@@ -94,6 +114,8 @@ def validate(
     real = real_pack(views, 5, generator)
     real_found = described(real)
     collected: dict[str, dict[str, list[tuple[np.ndarray, ...]]]] = {}
+    turned: dict[str, dict[str, list[np.ndarray]]] = {}
+    turned_real: list[bool] = []
     for number, template in enumerate(generator.templates):
         allowed = ~pack.sources[:, number]
         methods = fit(pack, found, allowed, load_networks(networks, str(number // TOGETHER)), library_rows(pack, allowed, _LIBRARY))
@@ -107,39 +129,73 @@ def validate(
                 for table, shapes, chosen in ((real_found, real, rows), (found, pack, made)):
                     truth = np.log(shapes.volume_ml[chosen])
                     guess = method.predict(table[chosen], planes, calipers) if len(chosen) else truth
-                    parts += [guess - truth, shapes.kind[chosen]]
-                entry = (parts[0], np.full(len(rows), number), parts[1], parts[2], parts[3])
+                    parts += [guess - truth, shapes.volume_ml[chosen], shapes.kind[chosen]]
+                entry = (parts[0], parts[1], np.full(len(rows), number), *parts[2:])
                 collected.setdefault(key(planes, calipers), {}).setdefault(name, []).append(entry)
+        shapes = _shapes_to_turn(generator, number)
+        turned_real += [shape.real for shape in shapes]
+        _turn(shapes, methods, turned)
         say(f"{template.name} left out: {len(rows)} views of it, {len(made)} of shapes warped from it")
-    return {
+    errors = {
         combination: {
             name: Errors(*(np.concatenate(column) for column in zip(*entries, strict=True))) for name, entries in by_method.items()
         }
         for combination, by_method in collected.items()
     }
+    joined_turns = {planes: {name: np.concatenate(parts) for name, parts in by_method.items()} for planes, by_method in turned.items()}
+    return Validation(errors, joined_turns, np.array(turned_real))
 
 
-def save_errors(path: Path, errors: Mapping[str, Mapping[str, Errors]]) -> None:
-    """Keep errors; ``load_errors`` reads them."""
+def _shapes_to_turn(generator: ShapeGenerator, number: int) -> list[Shape]:
+    """The spleen that was left out, and some that are warped from it alone."""
+    template = generator.templates[number]
+    alone = ShapeGenerator([template], implicit=0.0, mixed=0.0)
+    rng = np.random.default_rng([17, number])
+    return [Shape.of_template(template)] * template.whole + [alone.draw(rng) for _ in range(_TURNED)]
+
+
+def _turn(shapes: list[Shape], methods: Mapping[str, Estimator], turned: dict[str, dict[str, list[np.ndarray]]]) -> None:
+    rows = [
+        describe_masks(cut_views(shape, dict.fromkeys(BOTH, Cut(rotation_deg=angle)), None, PIXEL_MM))
+        for shape in shapes
+        for angle in ANGLES_DEG
+    ]
+    table, truth = joined(rows), np.repeat(np.log([shape.volume_ml for shape in shapes]), len(ANGLES_DEG))
+    for planes in (BOTH[:1], BOTH):
+        for name, method in methods.items():
+            if method.allows(planes):
+                error = method.predict(table, planes, ()) - truth
+                turned.setdefault(key(planes), {}).setdefault(name, []).append(error.reshape(len(shapes), -1))
+
+
+def save_validation(path: Path, found: Validation) -> None:
+    """Keep what was found; ``load_validation`` reads it."""
     arrays = {
-        f"{combination}|{name}|{entry.name}": getattr(found, entry.name)
-        for combination, by_method in errors.items()
-        for name, found in by_method.items()
+        f"{combination}|{name}|{entry.name}": getattr(errors, entry.name)
+        for combination, by_method in found.errors.items()
+        for name, errors in by_method.items()
         for entry in fields(Errors)
     }
+    arrays |= {f"{planes}|{name}|turned": values for planes, by_method in found.turned.items() for name, values in by_method.items()}
+    arrays["turned_real"] = found.turned_real
     path.parent.mkdir(parents=True, exist_ok=True)
     np.savez_compressed(path, **arrays)  # type: ignore[arg-type]  # names are ours
 
 
-def load_errors(path: Path) -> dict[str, dict[str, Errors]]:
-    """What ``save_errors`` wrote."""
+def load_validation(path: Path) -> Validation:
+    """What ``save_validation`` wrote."""
     with np.load(path) as stored:
         arrays = {name: stored[name] for name in stored.files}
+    real = arrays.pop("turned_real")
     errors: dict[str, dict[str, Errors]] = {}
-    for combination, name in dict.fromkeys(tuple(entry.split("|")[:2]) for entry in arrays):
-        parts = {entry.name: arrays[f"{combination}|{name}|{entry.name}"] for entry in fields(Errors)}
-        errors.setdefault(combination, {})[name] = Errors(**parts)
-    return errors
+    turned: dict[str, dict[str, np.ndarray]] = {}
+    for entry, values in arrays.items():
+        combination, name, part = entry.split("|")
+        if part == "turned":
+            turned.setdefault(combination, {})[name] = values
+        elif name not in errors.setdefault(combination, {}):
+            errors[combination][name] = Errors(**{each.name: arrays[f"{combination}|{name}|{each.name}"] for each in fields(Errors)})
+    return Validation(errors, turned, real)
 
 
 def useful(name: str, method: Estimator, planes: Sequence[str], calipers: Sequence[str]) -> bool:
