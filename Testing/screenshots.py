@@ -1,4 +1,4 @@
-"""Pictures of the panels in each state, for the documentation: python Testing/screenshots.py [FOLDER] [--only renal|glioma].
+"""Pictures of the panels in each state, for the documentation: python Testing/screenshots.py [FOLDER] [--only renal|glioma|spleen].
 
 Drives the real .ui files, modules and worker on the stand-ins of Testing/Python/panel, with the models that ship, or with the
 toys of the tests where there is none. Writes docs/screenshots/*.png, or into FOLDER. Slice views are drawn by
@@ -16,7 +16,8 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-sys.path[:0] = [str(ROOT), *(str(ROOT / name) for name in ("RenalParenchyma", "GliomaUncertainty", "Testing/Python/panel"))]
+LIBRARIES = ("RenalParenchyma", "GliomaUncertainty", "SpleenVolume", "Testing/Python", "Testing/Python/panel")
+sys.path[:0] = [str(ROOT), *(str(ROOT / name) for name in LIBRARIES)]
 
 import screenshot  # noqa: E402
 import standins  # noqa: E402
@@ -218,8 +219,55 @@ def _compareWithTruth(camera: Camera) -> None:
     ui.compareButton.click()
 
 
+def takeSpleen(camera: Camera) -> None:
+    ui = camera.ui
+    camera.take("spleen-1-empty", "inputs", "segment")
+    _spleenWithoutSize(camera)
+    ui.sampleDataButton.click()
+    ui.sexComboBox.currentIndex = 2
+    ui.ageSpinBox.value, ui.heightSpinBox.value = 43, 181
+    ui.patientCollapsibleButton.collapsed = ui.turnCollapsibleButton.collapsed = False
+    camera.take("spleen-3-ready", "inputs", "model", "segment")
+    ui.patientCollapsibleButton.collapsed = ui.turnCollapsibleButton.collapsed = True
+    camera.segment()
+    camera.takeWithView("spleen-4-coronal", "segment", "review")
+    places = [region.target for region in camera.widget.logic.result.review_list()]
+    if "transverse spleen" in places:
+        camera.widget.reviewSection.select(places.index("transverse spleen"))
+    else:
+        ui.overlayTargetComboBox.currentIndex = 1
+    camera.takeWithView("spleen-5-transverse", "review", "correct")
+    ui.shapesButton.click()
+    camera.take("spleen-6-measurements", "measurements")
+    camera.takeExport("spleen-7-export")
+
+
+def _spleenWithoutSize(camera: Camera) -> None:
+    """A picture that states no pixel size, with a line on it."""
+    import slicer
+    from SpleenVolumeLib import demo
+
+    from DeepVolumetryLib.mrml.volumes import local_matrix
+
+    ui = camera.ui
+    image = next(iter(demo.study().values()))
+    node = slicer.util.addVolumeFromArray(image.voxels, name="Screenshot", nodeClassName="vtkMRMLScalarVolumeNode")
+    ui.coronalSelector.setCurrentNode(node)
+    line = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLMarkupsLineNode", "Depth scale")
+    ends = [(20, 60), (20, 60 + round(100 / image.spacing[1]))]
+    for column, row in ends:
+        line.AddControlPointWorld(*(local_matrix(node) @ (column, row, 0, 1))[:3])
+    ui.coronalLineSelector.setCurrentNode(line)
+    ui.coronalLineSpinBox.value = 100
+    ui.sizeCollapsibleButton.collapsed = False
+    camera.take("spleen-2-pixel-size", "inputs")
+    ui.sizeCollapsibleButton.collapsed = True
+    slicer.mrmlScene.RemoveNode(node)
+    slicer.mrmlScene.RemoveNode(line)
+
+
 def main() -> None:
-    takes = {"renal": takeRenal, "glioma": takeGlioma}
+    takes = {"renal": takeRenal, "glioma": takeGlioma, "spleen": takeSpleen}
     parser = argparse.ArgumentParser(description=__doc__.partition(":")[0])
     parser.add_argument("folder", type=Path, nargs="?", default=ROOT / "docs" / "screenshots")
     parser.add_argument("--only", choices=takes)

@@ -93,6 +93,14 @@ def _show_part(result: Result, input_node: Any, probability: bool) -> SceneNodes
     return SceneNodes(segmentation, None, uncertainty, shown, maps=show_maps(result, input_node))
 
 
+def show_only(nodes: SceneNodes, part: str) -> None:
+    """Show the segmentation of one part and hide the others: pictures without a position all lie in the same place."""
+    for name, each in nodes.parts.items():
+        display = each.segmentation.GetDisplayNode()
+        if display is not None and len(nodes.parts) > 1:
+            display.SetVisibility(name == part)
+
+
 def update_measurements(measurements: Sequence[Measurement], result: Result, input_node: Any, names: dict[str, str] | None = None) -> Any:
     """Other numbers in the same table, after an edit or a review."""
     return show_measurements(measurements, result.specs, input_node, result.provenance.module, names)

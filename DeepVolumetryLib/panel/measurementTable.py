@@ -17,6 +17,7 @@ SIDES = {"left": "left", "right": "right", "total": "total", "both": "total"}
 NO_BREAK_SPACE, WORD_JOINER = "\u00a0", "\u2060"
 UNITS = {
     "1": "",
+    "cm3": "cm³",
     "kg/m2": "kg/m²",
     "m2": "m²",
     "mL/m2": "mL/m²",

@@ -258,6 +258,9 @@ class ResultLogic(ScriptedLoadableModuleLogic):
             return
         below = self._below(background)
         from ..mrml.overlay import set_visible_from, show_as_foreground
+        from ..mrml.results import show_only
+
+        show_only(self.nodes, part)
 
         node = self.nodes.parts[part].uncertainty.get(target.removeprefix(f"{part} "))
         if node is not None and node.GetScene():

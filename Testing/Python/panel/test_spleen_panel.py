@@ -326,7 +326,9 @@ def test_looking_at_a_place_brings_its_picture_and_the_editor_to_its_outline(a_s
     assert view.GetBackgroundVolumeID() == panel.selector("transverse").currentNode().GetID()
     assert view.GetForegroundVolumeID() == panel.logic.nodes.companions["transverse"].uncertainty["spleen"].GetID()
     assert panel.ui.segmentEditorWidget.segmentationNode() is panel.logic.nodes.companions["transverse"].segmentation
+    assert [node.GetDisplayNode().GetVisibility() for node in panel.logic.segmentationNodes] == [0, 1]
     panel.look_at("spleen")
+    assert [node.GetDisplayNode().GetVisibility() for node in panel.logic.segmentationNodes] == [1, 0]
     assert panel.ui.segmentEditorWidget.segmentationNode() is panel.logic.segmentationNode
 
 
