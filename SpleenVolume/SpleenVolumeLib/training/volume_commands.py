@@ -56,13 +56,14 @@ def _export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--networks", type=Path, required=True)
     parser.add_argument("--validation", type=Path, required=True, help="the JSON that “validate” wrote")
     parser.add_argument("--bundle", type=Path, required=True)
+    parser.add_argument("--manifest", type=Path, required=True)
     parser.set_defaults(run=_run_export)
 
 
 def _run_export(options: argparse.Namespace) -> None:
     from .volume_export import export
 
-    for name, size in export(options.packs, options.networks, options.validation, options.bundle).items():
+    for name, size in export(options.packs, options.networks, options.validation, options.bundle, options.manifest).items():
         print(f"{name}.safetensors: {size / 1e6:.1f} MB")
 
 

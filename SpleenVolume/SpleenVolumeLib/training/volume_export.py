@@ -11,6 +11,7 @@ import numpy as np
 from safetensors.torch import save_file
 from torch import nn
 
+from DeepVolumetryLib.bundle import add_to_manifest
 from DeepVolumetryLib.errors import InputError
 
 from ..volume.descriptors import Descriptors, joined, key
@@ -25,13 +26,16 @@ _LARGEST = 10_000_000
 SHOWN = (("coronal",), ("coronal", "transverse"))
 
 
-def export(packs: Sequence[Path], networks: Path, validation: Path, bundle: Path) -> dict[str, int]:
+def export(packs: Sequence[Path], networks: Path, validation: Path, bundle: Path, manifest: Path) -> dict[str, int]:
     """Write ``models/volume.safetensors`` and ``models/volume_networks.safetensors``, and "volume" in ``configs/inference.json``.
+
+    What else is in the bundle (the U-Net, its metadata) stays.
 
     Args:
         packs: shapes to fit to.
         networks: folder that ``deepvolumetry train spleen`` filled.
         validation: JSON that the command ``validate`` wrote.
+        manifest: JSON with the SHA-256 of the weights.
 
     Returns:
         Sizes of the files in bytes.
@@ -64,6 +68,11 @@ def export(packs: Sequence[Path], networks: Path, validation: Path, bundle: Path
         "calibration": measured["calibration"],
     }
     _write(bundle / "configs" / "inference.json", "volume", settings)
+    path = bundle / "configs" / "metadata.json"
+    known = json.loads(path.read_text(encoding="utf-8")).get("training", {}) if path.exists() else {}
+    facts = {"shapes": settings["generated_shapes"], "rows": len(pack), "library": len(rows), "networks": sorted(trained)}
+    _write(path, "training", {**known, "volume": facts})
+    add_to_manifest(manifest, bundle)
     return sizes
 
 

@@ -149,7 +149,7 @@ def test_every_combination_with_a_coronal_view_is_offered() -> None:
 def test_descriptors_do_not_depend_on_size() -> None:
     small, large = (describe(Views({"coronal": ellipse(90 * s, 40 * s, 20), "transverse": ellipse(50 * s, 95 * s)})) for s in (1, 2))
     planes = ("coronal", "transverse")
-    np.testing.assert_allclose(small.numbers(planes), large.numbers(planes), atol=0.08)
+    np.testing.assert_allclose(small.numbers(planes), large.numbers(planes), atol=0.12)
     assert large.base(planes)[0] - small.base(planes)[0] == pytest.approx(3 * np.log(2), abs=0.02)
     assert np.abs(small.pictures[0, :2] - large.pictures[0, :2]).max() < 0.1
 
