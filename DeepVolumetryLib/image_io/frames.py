@@ -28,10 +28,10 @@ def read_header(path: Path) -> Dataset | None:
     import pydicom  # imported where DICOM is read: NRRD and NIfTI need none of it
     from pydicom.errors import InvalidDicomError
 
-    with path.open("rb") as file:
-        if file.read(_PREFIX.stop)[_PREFIX] != b"DICM":
-            return None
     try:
+        with path.open("rb") as file:
+            if file.read(_PREFIX.stop)[_PREFIX] != b"DICM":
+                return None
         return pydicom.dcmread(path, stop_before_pixels=True)
     except (InvalidDicomError, EOFError, OSError, ValueError):
         return None
