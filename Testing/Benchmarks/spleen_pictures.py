@@ -1,7 +1,8 @@
 """Pictures for docs/results-spleen-ultrasound.md: synthetic pictures beside what was found in them, and what is made of real frames.
 
     python Testing/Benchmarks/spleen_pictures.py gallery --out docs/pictures/spleen-synthetic-ultrasound.png
-    python Testing/Benchmarks/spleen_pictures.py frames --frames ../shared/data/ultrasound_frames --out docs/pictures/spleen-real-frames.png
+    python Testing/Benchmarks/spleen_pictures.py frames --frames ../shared/data/ultrasound_frames \
+        --figures ultrasound/frames.json --out docs/pictures/spleen-real-frames.png
 
 The real frames have 64 × 64 pixels, no pixel size and no truth. For the network a size is taken that makes their fan 16 cm deep; nothing is
 measured on them.
@@ -33,6 +34,8 @@ from SpleenVolumeLib.shapes import ShapeGenerator, load_templates
 from SpleenVolumeLib.synthesis import MODALITIES, USDM_BUNDLE, synthesize
 
 DEPTH_MM = 160.0
+LEAST_FAN, LEAST_SPLEEN = 0.3, 0.02
+"""Share of the picture that a fan must have to count as found; share of the fan from which something counts as marked."""
 UNSEEN = ("ts_example", "vh_female")
 TRUE, FOUND, FAN = "#ffd400", "#00e5ff", "#ff5050"
 
@@ -43,6 +46,7 @@ def main() -> None:
     parser.add_argument("--frames", type=Path)
     parser.add_argument("--bundle", type=Path, help="of the pipeline; the one that ships if left out")
     parser.add_argument("--usdm", type=Path, default=USDM_BUNDLE)
+    parser.add_argument("--figures", type=Path, help="JSON for spleen_ultrasound_results.py (frames only)")
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     torch.set_num_threads(1)
@@ -50,7 +54,10 @@ def main() -> None:
     if options.what == "gallery":
         gallery(segmenter, options.usdm, options.out)
     else:
-        print(json.dumps(frames(segmenter, options.frames, options.out)))
+        found = frames(segmenter, options.frames, options.out)
+        if options.figures is not None:
+            options.figures.write_text(json.dumps(found), encoding="utf-8")
+        print(json.dumps(found))
 
 
 def gallery(segmenter: Segmenter, usdm: Path, out: Path) -> None:
@@ -79,26 +86,27 @@ def frames(segmenter: Segmenter, folder: Path, out: Path) -> dict[str, float]:
     shown = paths[::6]
     figure, axes = plt.subplots(2, -(-len(shown) // 2), figsize=(15, 3.6), facecolor="black")
     areas: dict[str, list[float]] = {}
-    fans = []
+    fans: dict[str, list[bool]] = {}
     for path in paths:
         gray = read_ultrasound(path).gray
         fan = find_fan(gray)
-        fans.append(fan.mean())
         step = DEPTH_MM / max(1, int(fan.any(axis=1).sum()))
         found = segmenter.segment(gray, (step, step))
         kind = path.name.partition("-")[0]
+        fans.setdefault(kind, []).append(bool(fan.mean() > LEAST_FAN))
         areas.setdefault(kind, []).append(float(found.mask.sum() / fan.sum()))
         if path in shown:
-            _show(axes.ravel()[shown.index(path)], gray, {FAN: fan, FOUND: found.mask}, (1, 1))
-            axes.ravel()[shown.index(path)].set_title(kind, color="white", fontsize=8)
+            axis = axes.ravel()[shown.index(path)]
+            _show(axis, gray, {FAN: fan, FOUND: found.mask}, (1, 1))
+            axis.set_title(kind, color="white", fontsize=8)
     _save(figure, out)
-    return {
-        "frames": len(paths),
-        "fan_found": float(np.mean(np.array(fans) > 0.3)),
-        "fan_share": float(np.mean(fans)),
-        **{f"{kind}_marked": float(np.mean(np.array(values) > 0.02)) for kind, values in areas.items()},
-        **{f"{kind}_share_of_fan": float(np.mean(values)) for kind, values in areas.items()},
-    }
+    shares: dict[str, float] = {}
+    for kind, values in areas.items():
+        shares[f"{kind}_frames"] = len(values)
+        shares[f"{kind}_fan_found"] = float(np.mean(fans[kind]))
+        shares[f"{kind}_marked"] = float(np.mean(np.array(values) > LEAST_SPLEEN))
+        shares[f"{kind}_share_of_fan"] = float(np.mean(values))
+    return shares
 
 
 def _show(axis: Axes, gray: np.ndarray, masks: dict[str, np.ndarray], pixel_mm: tuple[float, float]) -> None:

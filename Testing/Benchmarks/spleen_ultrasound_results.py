@@ -30,18 +30,49 @@ def main() -> None:
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
     measured = {source: list(_cases(options.measured / source)) for source in SOURCES}
-    options.out.write_text(page({source: cases for source, cases in measured.items() if cases}, options.notes), encoding="utf-8")
+    found, real = _read(options.measured / "fans.json", []), _read(options.measured / "frames.json", {})
+    text_of_page = page({source: cases for source, cases in measured.items() if cases}, options.notes, found, real)
+    options.out.write_text(text_of_page, encoding="utf-8")
 
 
-def page(measured: dict[str, list[Case]], notes: Path | None) -> str:
+def page(measured: dict[str, list[Case]], notes: Path | None, found: list[Case], real: dict[str, float]) -> str:
     """The whole text; parts without a source are left out."""
     sections = [
         "# Results: ultrasound of the spleen", text(notes, "intro"),
+        "## The fan", text(notes, "fan"), fans(found),
         "## Outlines (the paper's Table 4)", text(notes, "outlines"), outlines(measured),
         "## Volumes (the paper's Table 5)", text(notes, "volumes"), volumes(measured), goal(measured),
+        "## Real frames", text(notes, "frames"), frames(real),
         text(notes, "end"),
     ]  # fmt: skip
     return "\n\n".join(part for part in sections if part).rstrip() + "\n"
+
+
+def fans(found: list[Case]) -> str:
+    """Overlap of the found fan with the true one, and what is left of the writing."""
+    if not found:
+        return ""
+    values = {key: np.array([case[key] for case in found], float) for key in found[0]}
+    row = [
+        str(len(found)), f"{values['iou'].mean():.3f}", f"{np.percentile(values['iou'], 5):.3f}", f"{values['iou'].min():.3f}",
+        f"{100 * values['missed'].mean():.1f}", f"{100 * values['spleen_missed'].mean():.2f}",
+        f"{100 * values['written_inside'].sum() / max(1, values['written'].sum()):.2f}", f"{values['seconds'].mean():.2f}",
+    ]  # fmt: skip
+    head = ["n", "overlap (IoU)", "5th percentile", "worst", "fan missed %", "spleen missed %", "writing left inside %", "CPU s"]
+    return table(head, [row])
+
+
+def frames(real: dict[str, float]) -> str:
+    """Shares over all real frames."""
+    if not real:
+        return ""
+    head = ["frames", "n", "fan found %", "marked as spleen in %", "share of the fan marked %"]
+    rows = [
+        [kind, f"{real[f'{kind}_frames']:.0f}", f"{100 * real[f'{kind}_fan_found']:.0f}", f"{100 * real[f'{kind}_marked']:.0f}",
+         f"{100 * real[f'{kind}_share_of_fan']:.0f}"]
+        for kind in ("spleen", "kidney")
+    ]  # fmt: skip
+    return table(head, rows)
 
 
 def outlines(measured: dict[str, list[Case]]) -> str:
@@ -139,6 +170,10 @@ def table(head: list[str], rows: list[list[str]]) -> str:
 
 def _spread(values: np.ndarray, digits: int) -> str:
     return f"{np.nanmean(values):.{digits}f} ± {np.nanstd(values):.{digits}f}"
+
+
+def _read(path: Path, otherwise: Any) -> Any:
+    return json.loads(path.read_text(encoding="utf-8")) if path.exists() else otherwise
 
 
 def _cases(folder: Path) -> Iterator[Case]:
