@@ -245,9 +245,9 @@ def takeSpleen(camera: Camera) -> None:
 def _spleenWithoutSize(camera: Camera) -> None:
     """A picture that states no pixel size, with a line on it."""
     import slicer
-    from SpleenVolumeLib import demo
 
     from DeepVolumetryLib.mrml.volumes import local_matrix
+    from SpleenVolumeLib import demo
 
     ui = camera.ui
     image = next(iter(demo.study().values()))
