@@ -17,7 +17,7 @@ from .network import SIZE, Denoiser, pack, sampling_scheduler
 if TYPE_CHECKING:
     from DeepVolumetryLib.bundle import Bundle
 
-STEPS = 40
+STEPS = 25
 
 
 class Diffusion:
