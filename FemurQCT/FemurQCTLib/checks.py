@@ -16,6 +16,7 @@ THICK_MM = 3.0
 VESSEL_HU = (95.0, 600.0)
 _NEAR_METAL_MM = 60.0
 _BONE_HU = 350.0
+_RIM_MM = 3.0
 
 
 def warnings_of(image: Image, sides: list[Side], parameters: Parameters, calibrated: bool) -> list[str]:
@@ -114,7 +115,7 @@ def _contrast(image: Image, sides: list[Side], parameters: Parameters, calibrate
 def enhanced_vessels(image: Image, side: Side) -> bool:
     """True if a bright round vessel runs in front of the head of a femur, where femoral artery and vein do.
 
-    Looked for in the slices about the upper part of the femur: spots of 95 to 600 HU and 8 to 350 mm² that are no bone, in most slices.
+    Looked for in the slices about the upper part of the femur: round spots of 95 to 600 HU away from bone, in most slices.
     """
     at = np.argwhere(side.mask)
     if not len(at):
@@ -130,22 +131,22 @@ def enhanced_vessels(image: Image, side: Side) -> bool:
     high = np.clip(np.ceil(ijk.max(0))[::-1].astype(int) + 1, low + 1, image.shape)
     part = image.cropped(low, high)
     voxels = ndimage.gaussian_filter(part.voxels.astype(np.float32), [0.0, *(1.0 / step for step in part.spacing[1::-1])])
-    bone = ndimage.binary_dilation(voxels > _BONE_HU, iterations=max(1, round(2.0 / min(part.spacing[:2]))))
-    # Calcified or bright vessels may pass the threshold of bone: pieces of bone here are far larger than a vessel's section.
-    bright = (voxels > VESSEL_HU[0]) & (voxels < VESSEL_HU[1])
-    area = part.spacing[0] * part.spacing[1]
-    hits = 0
-    for plane, blocked in zip(bright, bone, strict=True):
-        labels, count = ndimage.label(plane)
-        if not count:
-            continue
-        sizes = np.bincount(labels.ravel()) * area
-        touching = np.unique(labels[blocked])
-        good = (sizes > 8.0) & (sizes < 350.0)
-        good[0] = False
-        good[touching] = False
-        hits += bool(good.any())
+    pixel = np.array(part.spacing[1::-1])
+    near_bone = ndimage.distance_transform_edt(voxels < _BONE_HU, sampling=(1e3, *pixel)) < _RIM_MM
+    bright = (voxels > VESSEL_HU[0]) & (voxels < VESSEL_HU[1]) & ~near_bone
+    hits = sum(_has_round_spot(plane, pixel) for plane in bright)
     return hits >= max(3, 0.5 * len(bright))
+
+
+def _has_round_spot(plane: NDArray[np.bool_], pixel: NDArray[np.float64]) -> bool:
+    """True if a slice (J, I) shows a spot of 20 to 350 mm² that is about as wide as high and fills its box as a disk does."""
+    labels, count = ndimage.label(plane)
+    for number, box in enumerate(ndimage.find_objects(labels), 1) if count else ():
+        area = float(np.count_nonzero(labels[box] == number)) * float(np.prod(pixel))
+        height, width = ((axis.stop - axis.start) * step for axis, step in zip(box, pixel, strict=True))
+        if 20.0 < area < 350.0 and area > 0.55 * height * width and max(height, width) < 2.6 * min(height, width):
+            return True
+    return False
 
 
 def _voltage(parameters: Parameters) -> list[str]:

@@ -46,6 +46,7 @@ class SideMeasured:
     Attributes:
         low: first voxel (k, j, i) of the box.
         shape: of the box.
+        mask: of the femur in the box.
         regions: name -> mask in the box.
         density: mg/cm3 in the box within the femur, 0 elsewhere; None without calibration.
         frame: None where none could be fitted; then there are no regions.
@@ -56,6 +57,7 @@ class SideMeasured:
 
     low: tuple[int, int, int]
     shape: tuple[int, int, int]
+    mask: NDArray[np.bool_] = field(repr=False)
     regions: Mapping[str, NDArray[np.bool_]] = field(repr=False)
     density: NDArray[np.float32] | None = field(repr=False)
     frame: Frame | None
@@ -248,7 +250,7 @@ def _measured_side(
     # One name for one unit in all modules: 1 cm3 is 1 mL.
     rows = [replace(row, unit="mL") if row.unit == "cm3" else row for row in rows]
     low = tuple(int(axis.start) for axis in box)
-    return SideMeasured(low, part.shape, regions, density, frame, planes, tuple(rows), tuple(warnings))  # type: ignore[arg-type]
+    return SideMeasured(low, part.shape, inside, regions, density, frame, planes, tuple(rows), tuple(warnings))  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
