@@ -5,7 +5,7 @@
 
 The study is a phantom: simulated pictures of a spleen of known volume. The worker is the one that Slicer and batch runs use: pictures go to
 it and the result comes back through shared memory. Then what a user waits for in Slicer before the table can follow an edit: loading the
-estimators once, and measuring again after a stroke. Other work on the same computer hits wall-clock times; the median and the least are given.
+estimators once, and measuring again after a stroke. Other work on the computer hits wall-clock times; the median and the least are given.
 """
 
 from __future__ import annotations
