@@ -19,6 +19,7 @@ from .anatomy.shape import load_shapes
 from .calibration import PhantomPreset, preset_of
 
 NAMES = {1: "left_femur", 2: "right_femur"}
+PHANTOM_OF_SEED = ("qrm_bdc_3", "mindways_3", "bmas_200", "qrm_bdc_6")
 _SHAPE_MM, _BEFORE, _SIZE = 1.25, (-88.0, -68.0, -150.0), (106, 92, 150)
 _WATER, _DENSITY_OF_WATER = 0.2174, 999.6
 _SLAB_MM, _ROD_MM, _APART_MM = 26.0, 8.0, 30.0

@@ -41,6 +41,17 @@ def main(arguments: list[str] | None = None) -> int:
     bundle.add_argument("--version", required=True)
     bundle.set_defaults(run=_export)
 
+    validation = commands.add_parser("cross-validate", help="train and score the V-Net on every part of the shapes in turn")
+    validation.add_argument("--pack", type=Path, required=True)
+    validation.add_argument("--out", type=Path, required=True, help="folder for the parts")
+    validation.add_argument("--folds", type=int, default=10)
+    validation.add_argument("--cohort", default="all", help="all, women or men")
+    validation.add_argument("--minutes", type=float, default=40.0, help="of training for each part")
+    validation.add_argument("--only", type=int, help="number of the one part to run")
+    validation.add_argument("--scans", type=int, default=4, help="of each subject that is scored")
+    validation.add_argument("--resume", action="store_true", help="go on with parts that were begun")
+    validation.set_defaults(run=_cross_validate)
+
     options = parser.parse_args(arguments)
     try:
         options.run(options)
@@ -83,6 +94,15 @@ def _export(options: argparse.Namespace) -> None:
         if not path.exists():
             raise InputError(f"There is no checkpoint at {path}.")
     print(json.dumps(export(checkpoints, options.bundle, options.manifest, options.version), indent=2))
+
+
+def _cross_validate(options: argparse.Namespace) -> None:
+    from .folds import cross_validate
+
+    found = cross_validate(
+        options.pack, options.out, options.folds, options.cohort, options.minutes, options.only, options.resume, options.scans
+    )
+    print(json.dumps(found, indent=2))
 
 
 def read_names(path: Path) -> dict[int, str]:
