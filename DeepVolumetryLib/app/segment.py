@@ -235,6 +235,12 @@ def show(document: dict[str, Any], terminal: Terminal, out: Path) -> None:
         unit = "" if m["unit"] == "1" else m["unit"]
         rows.append((m["segment"].replace("_", " "), m["name"], unit, number(m["value"], 2 if unit == "" else 1), interval))
     terminal.table("Measurements", ("segment", "what", "unit", "value", "95 % interval"), rows, words=3)
+    for m in document["measurements"]:
+        if m["verdict"]:
+            terminal.note(f"{m['segment'].replace('_', ' ').capitalize()}, {m['name']}: {m['verdict']}.")
+    for note in document["notes"]:
+        if note.startswith("Method:"):
+            terminal.note(note)
     terminal.warn(document["warnings"])
     model = document["model"]
     if "NC" in model["license"]:

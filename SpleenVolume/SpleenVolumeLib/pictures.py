@@ -183,8 +183,8 @@ def _panel(axes: Axes, result: Result, parameters: Parameters) -> None:
         axes.text(0.05, 0.105, text, color=ACCENT, fontsize=11, va="center")
     _axis(axes, volume, parameters)
     verdict = _wrapped(volume.verdict, 58)
-    axes.text(0.05, 0.195, verdict, color=TEXT, fontsize=9.5, va="top", linespacing=1.3)
-    y = 0.235 + 0.019 * verdict.count("\n")
+    axes.text(0.05, 0.212, verdict, color=TEXT, fontsize=9.5, va="top", linespacing=1.3)
+    y = 0.256 + 0.019 * verdict.count("\n")
     for row in others:
         if y > 0.84:
             break
@@ -202,7 +202,7 @@ def _axis(axes: Axes, volume: Measurement, parameters: Parameters) -> None:
     def place(number: float) -> float:
         return 0.05 + 0.9 * number / top
 
-    y = 0.155
+    y = 0.172
     axes.plot([0.05, 0.95], [y, y], color=FAINT, linewidth=0.8)
     axes.plot([place(ends[0]), place(ends[-1])], [y, y], color=ACCENT, linewidth=6, solid_capstyle="butt", alpha=0.7)
     axes.plot(place(volume.value), y, "o", color=TEXT, markersize=7)
