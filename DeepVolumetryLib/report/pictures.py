@@ -17,6 +17,7 @@ import numpy as np
 from ..image import Image
 from ..measure.volumes import bounding_box
 from .report import RESEARCH_ONLY, Report
+from .words import interval_text, number_text, unit_text
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -181,8 +182,8 @@ def _panel(axes: Axes, view: _View, report: Report) -> None:
         name = names.get(measurement.segment) or _plain(measurement.segment)
         long = len(name) > _LONG_NAME  # in full size it would run into the number
         axes.text(0.11, y, name, color=TEXT, fontsize=8 if long else 11, va="center")
-        axes.text(0.70, y, _number(measurement.value), color=TEXT, fontsize=12, fontweight="bold", ha="right", va="center")
-        axes.text(0.95, y, _interval(measurement), color=FAINT, fontsize=10.5, ha="right", va="center")
+        axes.text(0.70, y, number_text(measurement.value), color=TEXT, fontsize=12, fontweight="bold", ha="right", va="center")
+        axes.text(0.95, y, interval_text(measurement), color=FAINT, fontsize=10.5, ha="right", va="center")
         y += 0.043
     y += 0.012
     axes.plot([0.05, 0.95], [y, y], color=FAINT, linewidth=0.5, alpha=0.5)
@@ -191,12 +192,12 @@ def _panel(axes: Axes, view: _View, report: Report) -> None:
         name = names.get(measurement.segment) or _plain(measurement.segment)
         axes.text(0.05, y, measurement.name, color=TEXT, fontsize=10, va="center")
         axes.text(0.05, y + 0.021, name, color=FAINT, fontsize=8.5, va="center")
-        unit = _unit(measurement.unit)
+        unit = unit_text(measurement.unit)
         short = len(unit) <= 3  # a long unit would run into the name: it goes below
-        number = f"{measurement.value:.0f}" if _is_count(measurement) else _number(measurement.value)
+        number = f"{measurement.value:.0f}" if _is_count(measurement) else number_text(measurement.value)
         value = f"{number} {unit if short else ''}".strip()
         axes.text(0.95, y, value, color=TEXT, fontsize=11, fontweight="bold", ha="right", va="center")
-        below = "  ".join(part for part in (_interval(measurement), "" if short else unit) if part)
+        below = "  ".join(part for part in (interval_text(measurement), "" if short else unit) if part)
         axes.text(0.95, y + 0.021, below, color=FAINT, fontsize=8.5, ha="right", va="center")
         y += 0.052
     made = report.provenance
@@ -297,23 +298,8 @@ def _plain(segment: str) -> str:
     return segment.replace("_", " ").capitalize()
 
 
-def _unit(unit: str) -> str:
-    """UCUM as people write it."""
-    return {"1": "", "mm2": "mm²", "mL/m2": "mL/m²", "m2": "m²", "mL/min/{1.73_m2}": "mL/min/1.73 m²"}.get(unit, unit)
-
-
-def _number(value: float) -> str:
-    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.1f}"
-
-
 def _is_count(measurement: Measurement) -> bool:
     return measurement.unit == "1" and float(measurement.value).is_integer()
-
-
-def _interval(measurement: Measurement) -> str:
-    if measurement.low is None or measurement.high is None:
-        return ""
-    return f"{_number(measurement.low)} – {_number(measurement.high)}"
 
 
 def _spacing(image: Image) -> str:

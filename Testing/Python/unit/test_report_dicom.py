@@ -6,13 +6,10 @@ from dataclasses import replace
 
 import dicom_series
 import dicom_toys
-import numpy as np
-import pytest
-
-pytest.importorskip("highdicom")
-
 import highdicom
+import numpy as np
 import pydicom
+import pytest
 
 from DeepVolumetryLib.errors import InputError
 from DeepVolumetryLib.image import Image

@@ -1,0 +1,56 @@
+"""Numbers, units and names as a reader of a report sees them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ..measure.measurement import Measurement
+    from ..result import SegmentSpec
+
+_UNITS = {
+    "1": "",
+    "mm2": "mm²",
+    "cm2": "cm²",
+    "cm3": "cm³",
+    "mL/m2": "mL/m²",
+    "m2": "m²",
+    "mg/cm3": "mg/cm³",
+    "g/cm2": "g/cm²",
+    "mL/min/{1.73_m2}": "mL/min/1.73 m²",
+}
+
+
+def unit_text(unit: str) -> str:
+    """UCUM as people write it."""
+    return _UNITS.get(unit, unit)
+
+
+def number_text(value: float) -> str:
+    """One decimal, none from 100 on; a dash for what was not measured."""
+    if not math.isfinite(value):
+        return "–"
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.1f}"
+
+
+def value_text(measurement: Measurement) -> str:
+    """The number with its unit; counts without decimals, ratios with two."""
+    value = measurement.value
+    if measurement.unit == "1" and math.isfinite(value):
+        return f"{value:.0f}" if float(value).is_integer() else f"{value:.2f}"
+    return f"{number_text(value)} {unit_text(measurement.unit)}".strip() if math.isfinite(value) else "not measured"
+
+
+def interval_text(measurement: Measurement) -> str:
+    """From low to high, "" without an interval."""
+    if measurement.low is None or measurement.high is None:
+        return ""
+    return f"{number_text(measurement.low)} – {number_text(measurement.high)}"
+
+
+def names_of(measurements: Iterable[Measurement], specs: Iterable[SegmentSpec], names: Mapping[str, str] | None = None) -> dict[str, str]:
+    """What each measured key is called: as the module says, as its segment, or the key in plain words."""
+    known = {spec.key: spec.name for spec in specs} | dict(names or {})
+    return {m.segment: known.get(m.segment) or m.segment.replace("_", " ").capitalize() for m in measurements}
