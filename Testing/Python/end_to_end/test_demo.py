@@ -27,7 +27,8 @@ def test_the_demo_states_truth_beside_measurement(deepvolumetry, tmp_path):
 
 
 def test_the_demo_of_all_modules_has_a_folder_for_each(deepvolumetry, tmp_path, monkeypatch):
-    monkeypatch.delitem(modules.MODULES, "glioma")  # its networks are too large for a test of this kind
+    for key in modules.MODULES.keys() - {"renal"}:
+        monkeypatch.delitem(modules.MODULES, key)  # their networks are too large for a test of this kind
     assert deepvolumetry("demo", "--out", tmp_path / "out").code == 0
     assert (tmp_path / "out" / "renal" / "report.json").exists()
 
