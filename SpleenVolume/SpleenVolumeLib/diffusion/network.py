@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 SIZE, BLOCK = 96, 3
 LAYOUT = ("background", "fan", "spleen")
 STEPS = 1000
-_SCHEDULE = {"num_train_timesteps": STEPS, "schedule": "scaled_linear_beta", "prediction_type": "v_prediction", "clip_sample": True}
+_SCHEDULE = {"num_train_timesteps": STEPS, "schedule": "scaled_linear_beta", "prediction_type": "sample", "clip_sample": True}
 
 
 def architecture() -> dict[str, Any]:
@@ -54,7 +54,7 @@ class Denoiser(Module):
         self.unet = SPADEDiffusionModelUNet(**(arguments or architecture()))
 
     def forward(self, packed: torch.Tensor) -> torch.Tensor:
-        """Velocity (Salimans and Ho 2022) of the picture, (N, 1, J, I).
+        """The picture without its noise, (N, 1, J, I): with little training this is cleaner than telling the noise.
 
         Args:
             packed: (N, 5, J, I): picture, layout (3), time step / 1000 everywhere.

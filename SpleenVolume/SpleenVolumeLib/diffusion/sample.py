@@ -47,8 +47,8 @@ class Diffusion:
         with torch.inference_mode():
             for step in scheduler.timesteps:
                 times = torch.full((len(layouts),), int(step), device=self.device)
-                velocity = self.network(pack(picture, layout, times)).float()
-                picture, _ = scheduler.step(velocity, int(step), picture)
+                clean = self.network(pack(picture, layout, times)).float()
+                picture, _ = scheduler.step(clean, int(step), picture)
         gray = np.clip(np.rint((picture[:, 0].cpu().numpy() + 1) * 127.5), 0, 255).astype(np.uint8)
         return np.where(layouts[:, 0] >= 0.5, 0, gray).astype(np.uint8)
 

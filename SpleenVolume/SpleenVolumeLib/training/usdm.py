@@ -83,7 +83,7 @@ def squares(packed: Pictures) -> tuple[Tensor, Tensor]:
 
 
 def _batches(pictures: Tensor, layouts: Tensor, size: int, seed: int) -> Iterator[Batch]:
-    """Noisy pictures, the velocity that the network is to tell, and the part that counts: the fan, and a little what is around it."""
+    """Noisy pictures, the clean ones that the network is to tell, and the part that counts: the fan, and a little what is around it."""
     generator = torch.Generator().manual_seed(seed)
     scheduler = training_scheduler()
     while True:
@@ -92,8 +92,7 @@ def _batches(pictures: Tensor, layouts: Tensor, size: int, seed: int) -> Iterato
         steps = torch.randint(0, STEPS, (size,), generator=generator)
         noise = torch.randn(picture.shape, generator=generator)
         noisy = scheduler.add_noise(original_samples=picture, noise=noise, timesteps=steps)
-        velocity = scheduler.get_velocity(sample=picture, noise=noise, timesteps=steps)
-        yield pack(noisy, layout, steps), velocity, (1 - 0.9 * layout[:, :1])
+        yield pack(noisy, layout, steps), picture, (1 - 0.9 * layout[:, :1])
 
 
 def _squared(made: Tensor, wanted: Tensor, weight: Tensor) -> Tensor:
