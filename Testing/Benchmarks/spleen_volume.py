@@ -1,6 +1,6 @@
-"""Write docs/results-spleen-volume.md: how well volumes of spleens are estimated from true outlines, leaving one real spleen out at a time.
+"""Write docs/results-spleen.md: how well volumes of spleens are estimated from true outlines, leaving one real spleen out at a time.
 
-    python Testing/Benchmarks/spleen_volume.py --validation validation.npz --pictures docs/pictures --out docs/results-spleen-volume.md
+    python Testing/Benchmarks/spleen_volume.py --validation validation.npz --pictures docs/pictures --out docs/results-spleen.md
 
 ``--validation`` is what ``python -m SpleenVolumeLib.training validate`` wrote. No figure in the text is typed by hand. Real and generated
 spleens are never put together.
@@ -82,6 +82,7 @@ def page(found: Validation, pictures: str) -> str:
         "are those warped from the spleen that was left out alone; networks leave two real spleens out at a time.",
         "MRVA = 100 · mean(1 − |V̂ − V| / V). *Largest slices* are what the paper measures; *sonographer's views* are turned by up to 20°, "
         "tilted by up to 15° and offset by up to 10 mm, with unevenly drawn outlines. Calipers carry an error of 3 %.",
+        "The outlines here are the true ones. [What the whole pipeline makes of pictures](results-spleen-ultrasound.md) is another matter.",
         "## Goals",
         goals(found, best),
         "## Volumes (Table 2 of the paper)",
