@@ -15,6 +15,7 @@ TOYS = {
     "renal": ("RenalParenchyma", "ToyRenalLib", "toy_kidneys"),
     "glioma": ("GliomaUncertainty", "ToyGliomaLib", "toy_glioma"),
     "spleen": ("SpleenVolume", "ToySpleenLib", "toy_spleen"),
+    "femur": ("FemurQCT", "ToyFemurLib", "toy_femur"),
 }
 METADATA = {
     "version": "1.0",

@@ -1,0 +1,3 @@
+from FemurQCTLib.parameters import Parameters
+
+__all__ = ["Parameters"]
