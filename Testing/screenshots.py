@@ -1,4 +1,4 @@
-"""Pictures of the panels in each state, for the documentation: python Testing/screenshots.py [FOLDER] [--only renal|glioma|spleen].
+"""Pictures of the panels in each state, for the documentation: python Testing/screenshots.py [FOLDER] [--only renal|glioma|spleen|femur].
 
 Drives the real .ui files, modules and worker on the stand-ins of Testing/Python/panel, with the models that ship, or with the
 toys of the tests where there is none. Writes docs/screenshots/*.png, or into FOLDER. Slice views are drawn by
@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[1]
-LIBRARIES = ("RenalParenchyma", "GliomaUncertainty", "SpleenVolume", "Testing/Python", "Testing/Python/panel")
+LIBRARIES = ("RenalParenchyma", "GliomaUncertainty", "SpleenVolume", "FemurQCT", "Testing/Python", "Testing/Python/panel")
 sys.path[:0] = [str(ROOT), *(str(ROOT / name) for name in LIBRARIES)]
 
 import screenshot  # noqa: E402
@@ -266,8 +266,31 @@ def _spleenWithoutSize(camera: Camera) -> None:
     slicer.mrmlScene.RemoveNode(line)
 
 
+def takeFemur(camera: Camera) -> None:
+    ui, widget = camera.ui, camera.widget
+    ui.calibrationCollapsibleButton.collapsed = False
+    camera.take("femur-1-empty", "inputs", "segment")
+    ui.sampleDataButton.click()
+    parameters = widget.logic.getParameterNode()
+    parameters.phantom = type(parameters.phantom)("qrm_bdc_3")
+    camera.take("femur-2-ready", "inputs", "segment")
+    ui.calibrationCollapsibleButton.collapsed = True
+    if not camera.isReal:
+        ui.inputSelector.currentNode().SetName("slow")
+    camera.fail("femur-6-error", "femur-3-running", 300 if camera.isReal else 20)
+    ui.inputSelector.currentNode().SetName("Hip QCT")
+    camera.segment()
+    camera.takeWithView("femur-4-result", "segment", "review")
+    ui.calibrationCollapsibleButton.collapsed = False
+    camera.take("femur-7-calibration", "inputs")
+    ui.calibrationCollapsibleButton.collapsed = True
+    ui.densityCheckBox.checked = True
+    ui.strengthButton.click()
+    camera.takeWithView("femur-5-bone", "measurements")
+
+
 def main() -> None:
-    takes = {"renal": takeRenal, "glioma": takeGlioma, "spleen": takeSpleen}
+    takes = {"renal": takeRenal, "glioma": takeGlioma, "spleen": takeSpleen, "femur": takeFemur}
     parser = argparse.ArgumentParser(description=__doc__.partition(":")[0])
     parser.add_argument("folder", type=Path, nargs="?", default=ROOT / "docs" / "screenshots")
     parser.add_argument("--only", choices=takes)

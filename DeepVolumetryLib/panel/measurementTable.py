@@ -24,6 +24,16 @@ UNITS = {
     "mL/min/{1.73_m2}": "mL/min/1.73 m²",
     "mL/{1.73_m2}": "mL/1.73 m²",
     "mm2": "mm²",
+    "cm2": "cm²",
+    "[hnsf'U]": "HU",
+    "mg/cm3": "mg/cm³",
+    "mg/cm3{CHA}": "mg/cm³ HA",
+    "mg/cm3{K2HPO4}": "mg/cm³ K₂HPO₄",
+    "g{CHA}": "g HA",
+    "g{K2HPO4}": "g K₂HPO₄",
+    "g/cm2": "g/cm²",
+    "g/cm2{CHA}": "g/cm² HA",
+    "g/cm2{K2HPO4}": "g/cm² K₂HPO₄",
 }
 
 
