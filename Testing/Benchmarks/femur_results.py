@@ -43,10 +43,10 @@ def main() -> None:
     parts = [
         "## Segmentation, volume and density",
         _training(options.bundle),
-        "Generated and real data are never put together. *Generated*: scans composed from draws of the shape model that were in no training (fold 4), in the "
-        "surroundings that training used too. *Real mesh*: `femur_target.stl`, a femur that no draw is made from, rendered to CT in such surroundings. "
-        "*Real CT*: TotalSegmentator's example, 3 mm; its labels are the output of another model, its femora are cut below the lesser trochanter, and the "
-        "left one holds a screw.",
+        "Generated and real data are never put together. *Generated*: scans composed from draws of the shape model that were in no "
+        "training (fold 4), in the surroundings that training used too. *Real mesh*: `femur_target.stl`, a femur that no draw is made "
+        "from, rendered to CT in such surroundings. *Real CT*: TotalSegmentator's example, 3 mm; its labels are the output of another "
+        "model, its femora are cut below the lesser trochanter, and the left one holds a screw.",
     ]
     for group in groups:
         parts += [f"### {group[0].upper()}{group[1:]}", _summary([row for row in rows if row["group"] == group])]
@@ -63,7 +63,8 @@ def _training(bundle: Path) -> str:
     steps = "; ".join(
         f"{name} {state['step']} steps in {state['seconds'] / 60:.0f} minutes" for name, state in metadata["training"].items()
     )
-    return f"Weights {metadata['version']} of {bundle.name}: {steps} beside other work on two CPU cores, where a minute is a fraction of one core's."
+    beside = "beside other work on two CPU cores, where a minute is a fraction of one core's"
+    return f"Weights {metadata['version']} of {bundle.name}: {steps} {beside}."
 
 
 def _met(value: float, goal: float, higher: bool) -> str:
@@ -122,8 +123,8 @@ def _each(rows: list[dict[str, Any]]) -> str:
         interval = "–" if row["low"] is None else f"{number(row['low'], 0)}–{number(row['high'], 0)}"
         voxels = "×".join(f"{step:.2g}" for step in row["spacing"])
         truth = row.get("true_ml") or row["reference_ml"]
-        lines.append([row["case"], row["side"], voxels, number(row["dice"], 4), number(row["hd_mm"], 1), number(row["volume_ml"], 1), interval,
-                      number(truth, 1), number(row["seconds"], 0)])  # fmt: skip
+        figures = [number(row["dice"], 4), number(row["hd_mm"], 1), number(row["volume_ml"], 1), interval]
+        lines.append([row["case"], row["side"], voxels, *figures, number(truth, 1), number(row["seconds"], 0)])
     return table(head, lines)
 
 
@@ -132,15 +133,10 @@ def _speed(document: dict[str, Any]) -> str:
     rows = [[phase, number(seconds, 1)] for phase, seconds in document["seconds"].items()]
     goal = _met(document["seconds"]["total"], 30.0, False)
     load = document.get("load")
-    beside = (
-        ""
-        if load is None
-        else f" Other work ran beside it: {load:.1f} processes wanted the two cores on average, so an idle computer is faster."
-    )
-    return (
-        f"## Speed\n\nHip CT of {size} voxels to the table, {document['threads']} threads, median of {document['repeats']}; goal ≤ 30 s on two CPU cores: {goal}."
-        f"{beside}\n\n{table(['phase', 'seconds'], rows)}\n\nPeak memory {document['peak_memory_mb']:.0f} MB."
-    )
+    beside = "" if load is None else f" Beside other work: {load:.1f} processes wanted the cores, so an idle computer is faster."
+    what = f"Hip CT of {size} voxels to the table, {document['threads']} threads, median of {document['repeats']}"
+    memory = f"Peak memory {document['peak_memory_mb']:.0f} MB."
+    return f"## Speed\n\n{what}; goal ≤ 30 s on two CPU cores: {goal}.{beside}\n\n{table(['phase', 'seconds'], rows)}\n\n{memory}"
 
 
 if __name__ == "__main__":
