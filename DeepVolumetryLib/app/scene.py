@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import InputError
 
 if TYPE_CHECKING:
+    from ..mrml.results import SceneNodes
     from ..result import Result
 
 
@@ -28,7 +29,15 @@ def write_scene(path: Path, result: Result) -> None:
     Raises:
         ResourceError: if the scene cannot be written.
     """
-    from ..host import save_scene, start
+    from ..host import save_scene
+
+    fill_scene(result)
+    save_scene(path)
+
+
+def fill_scene(result: Result) -> tuple[Any, SceneNodes]:
+    """Put input and result into the scene of this process; returns the node of the input and those of the result."""
+    from ..host import start
 
     start()
     from ..mrml.results import show_result
@@ -38,5 +47,4 @@ def write_scene(path: Path, result: Result) -> None:
     others = {name: node_from_image(part.image, part.image.name or name) for name, part in result.companions.items()}
     segments = {spec.key for spec in result.specs}
     sums = {m.segment for m in result.measurements} - segments
-    show_result(result, node, {key: key.replace("_", " ").capitalize() for key in sums}, companions=others)
-    save_scene(path)
+    return node, show_result(result, node, {key: key.replace("_", " ").capitalize() for key in sums}, companions=others)

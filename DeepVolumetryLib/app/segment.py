@@ -16,6 +16,7 @@ from ..report.report import Report
 from . import results
 from .console import Terminal, number
 from .inputs import INPUTS, PixelSizes, assign, guess_of, read
+from .report_files import Extras
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -80,9 +81,11 @@ def segment(
     height: float | None = typer.Option(None, help="cm, for the body surface area and reference ranges.", show_default=False),
     weight: float | None = typer.Option(None, help="kg, for the body surface area.", show_default=False),
     creatinine: float | None = typer.Option(None, help="mg/dL, for eGFR.", show_default=False),
-    pdf: bool = typer.Option(False, "--pdf", help="Also report.pdf (in a later version)."),
+    pdf: bool = typer.Option(False, "--pdf", help="Also report.pdf."),
     scene: bool = typer.Option(False, "--scene", help="Also scene.mrb for Slicer; needs slicer-core."),
-    dicom: bool = typer.Option(False, "--dicom", help="Also DICOM objects (in a later version)."),
+    dicom: bool = typer.Option(False, "--dicom", help="Also dicom/*.dcm: SEG, parametric maps, SR; for DICOM inputs."),
+    deidentify: bool = typer.Option(False, "--deidentify", help="Reports and DICOM objects without patient, dates, paths, original UIDs."),
+    label: str = typer.Option("", help="Printed on the PDF, e.g. a study number; no name is printed otherwise."),
     pictures: bool = typer.Option(False, "--pictures", help="Also pictures/*.png."),
     quiet: bool = typer.Option(False, "--quiet", "-q", help="No progress, no table."),
     as_json: bool = typer.Option(False, "--json", help="Print report.json, and nothing else, to stdout."),
@@ -90,9 +93,7 @@ def segment(
     """Segment a study, measure it and say how sure that is."""
     began = time.perf_counter()
     entry = find(module)
-    for asked, option in ((pdf, "--pdf"), (dicom, "--dicom")):
-        if asked:
-            raise InputError(f"{option} comes with a later version. Leave it out for now; report.json holds every number.")
+    extras = Extras(pdf, dicom, deidentify, label)
     if prior is not None and not prior.exists():
         raise InputError(f"The prior report {prior} was not found. Check the path.")
     if scene:
@@ -110,7 +111,9 @@ def segment(
     parameters = {name: value for name, value in given.items() if value is not None}
     entry.parameters(parameters)
     terminal = Terminal(quiet, as_json)
-    document = run(entry, inputs, out, parameters, terminal, bundle, device, scene=scene, pictures=pictures, began=began, sizes=sizes)
+    document = run(
+        entry, inputs, out, parameters, terminal, bundle, device, scene=scene, pictures=pictures, began=began, sizes=sizes, extras=extras
+    )
     terminal.report(document)
 
 
@@ -171,6 +174,7 @@ def run(
     pictures: bool = False,
     began: float | None = None,
     sizes: PixelSizes | None = None,
+    extras: Extras | None = None,
 ) -> dict[str, Any]:
     """Read, segment and write one study; returns the report that was written.
 
@@ -182,12 +186,14 @@ def run(
     from ..engine.session import Session
 
     began = time.perf_counter() if began is None else began
+    extras = extras or Extras()
     path = open_bundle(entry, bundle).path if bundle else None
     with terminal.progress() as progress:
         with progress.phase("Reading", share=0.05):
             paths, guessed = assign(inputs, INPUTS[entry.key], guess_of(entry))
             files = read(paths, INPUTS[entry.key], sizes)
             records = [file.record() for file in files]
+            sources = extras.sources(files, sizes.frame if sizes else {})
             if parameters.get("prior"):
                 entry.submodule("prior").check(parameters["prior"], records)
         read_seconds = progress.seconds["Reading"]
@@ -211,7 +217,9 @@ def run(
             write_volume(folder / "labels.nrrd", result.image.with_voxels(labels))
         now = time.perf_counter()
         result.provenance.seconds.update(preprocess=preprocess, write=now - writing, total=now - began)
-        document = Report.from_result(result, records).to_dict()
+        report = extras.reported(Report.from_result(result, records))
+        extras.write(folder, result, report, sources, entry)
+        document = report.to_dict()
         results.write_json(folder / "report.json", document)
     show(document, terminal, out)
     return document

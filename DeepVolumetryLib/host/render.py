@@ -30,6 +30,9 @@ def render_slices(
     center_ras: Sequence[float] | None = None,
     view_size: int = 420,
     orientations: Sequence[str] = ORIENTATIONS,
+    extent_mm: float | None = None,
+    middle_ras: Sequence[float] | None = None,
+    legend: bool = True,
 ) -> Path:
     """Slices side by side: axial, coronal, sagittal, with segments and an overlay if given.
 
@@ -41,6 +44,9 @@ def render_slices(
         center_ras: the point in world coordinates where the slices meet; the center of the largest segment, else of the volume.
         view_size: width and height of one view in pixels.
         orientations: the views, from left to right.
+        extent_mm: width and height of what a view shows; the whole volume if None.
+        middle_ras: what is then in the middle of each view, as far as it lies in its plane; ``center_ras`` if None.
+        legend: show the color legend of the overlay.
 
     Raises:
         ResourceError: if this machine cannot draw without a screen.
@@ -49,8 +55,9 @@ def render_slices(
     point = tuple(center_ras) if center_ras is not None else _middle(segmentation, volume)
     hidden = _hide_others(segmentation)
     try:
-        views = [(orientation, orientation == orientations[-1]) for orientation in orientations]
-        pictures = [_view(orientation, volume, overlay, point, view_size, legend) for orientation, legend in views]
+        frame = None if extent_mm is None else (extent_mm, tuple(middle_ras) if middle_ras is not None else point)
+        views = [(orientation, legend and orientation == orientations[-1]) for orientation in orientations]
+        pictures = [_view(orientation, volume, overlay, point, view_size, last, frame) for orientation, last in views]
     finally:
         for display in hidden:
             display.SetVisibility(True)
@@ -74,7 +81,15 @@ def _choose_window() -> None:
     raise ResourceError("Pictures cannot be drawn without a screen here: install libegl1 and libgl1-mesa-dri, or libosmesa6.")
 
 
-def _view(orientation: str, volume: Any, overlay: Any, point: Sequence[float], size: int, legend: bool) -> np.ndarray:
+def _view(
+    orientation: str,
+    volume: Any,
+    overlay: Any,
+    point: Sequence[float],
+    size: int,
+    legend: bool,
+    frame: tuple[float, Sequence[float]] | None = None,
+) -> np.ndarray:
     """One slice view as an RGB array (rows from the top)."""
     scene, application = slicer.mrmlScene, slicer.app.applicationLogic()
     window, renderer = vtk.vtkRenderWindow(), vtk.vtkRenderer()
@@ -97,6 +112,11 @@ def _view(orientation: str, volume: Any, overlay: Any, point: Sequence[float], s
     managers = _displayable_managers(renderer, slice_node)
     try:
         _aim(logic, slice_node, orientation, volume, overlay, point, size, legend)
+        if frame is not None:
+            extent, middle = frame
+            slice_node.SetFieldOfView(extent, extent, slice_node.GetFieldOfView()[2])
+            slice_node.JumpSliceByCentering(*(float(coordinate) for coordinate in middle))
+            slice_node.JumpSliceByOffsetting(*(float(coordinate) for coordinate in point))
         mapper.SetInputConnection(logic.GetImageDataConnection())
         window.Render()
         return _pixels(window)

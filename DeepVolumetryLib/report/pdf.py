@@ -203,7 +203,7 @@ def _table(measurements: Sequence[Measurement], specs: Sequence[SegmentSpec], na
             first = n
         before = m.segment
     rules.append(("NOSPLIT", (0, first), (-1, len(measurements))))
-    shares = [0.012, 0.16, 0.32, 0.178, 0.105, 0.225]
+    shares = [0.012, 0.155, 0.32, 0.19, 0.108, 0.215]
     if of_one_kind:
         rows, shares = [[*row[:2], *row[3:]] for row in rows], [0.012, 0.28, 0.14, 0.2, 0.368]
     return Table(rows, [INNER * share for share in shares], style=rules, repeatRows=1, hAlign="LEFT")

@@ -69,10 +69,31 @@ def draw_places(result: Result, count: int = 4) -> Plate | None:
     return Plate(_jpeg(figure), tuple(titles), tuple(letters), uncertainty=True)
 
 
+@dataclass(frozen=True)
+class Aim:
+    """Where to look: the point in RAS where the planes meet, what is in the middle of the tiles, and the width of a tile in mm."""
+
+    center: tuple[float, ...]
+    middle: tuple[float, ...]
+    width: float
+
+
+def aim_at(result: Result) -> Aim:
+    """What the tiles of `draw_plates` show of a volume."""
+    view = _View(result)
+    middle = [(cut.start + cut.stop - 1) / 2 for cut in view.frame()]
+    center, middle_ras = (tuple((view.image.ijk_to_ras @ (*reversed(kji), 1))[:3].tolist()) for kji in (view.center(), middle))
+    return Aim(center, middle_ras, _width(view))
+
+
+def _width(view: _View) -> float:
+    return max((cut.stop - cut.start) * step for cut, step in zip(view.frame(), view.image.spacing[::-1], strict=True))
+
+
 def _of_volume(result: Result) -> list[Plate]:
     view = _View(result)
     center, frame = view.center(), view.frame()
-    width = max((cut.stop - cut.start) * step for cut, step in zip(frame, view.image.spacing[::-1], strict=True))
+    width = _width(view)
     titles, letters = tuple(name for name, _, _ in PLANES), tuple(each for _, _, each in PLANES)
     plates = []
     for heat in _without_and_with(view.uncertainty):

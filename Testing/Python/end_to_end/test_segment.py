@@ -120,16 +120,6 @@ def test_a_scene_opens_with_volume_segments_and_table(deepvolumetry_process, a_k
     assert any(name.endswith((".tsv", ".csv")) for name in names)
 
 
-@pytest.mark.parametrize("option", ["--pdf", "--dicom"])
-def test_what_comes_later_is_said_in_one_sentence(deepvolumetry, a_kidney_file, tmp_path, option):
-    answer = deepvolumetry("segment", "renal", "-i", a_kidney_file, "-o", tmp_path / "out", option)
-    assert (answer.code, answer.sentence) == (
-        2,
-        f"{option} comes with a later version. Leave it out for now; report.json holds every number.",
-    )
-    assert not (tmp_path / "out").exists()
-
-
 @pytest.mark.parametrize("module", ["renal", "glioma"])
 def test_the_inputs_of_the_command_line_are_those_of_the_pipeline(module):
     pytest.importorskip("torch")
