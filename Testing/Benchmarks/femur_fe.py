@@ -169,7 +169,7 @@ def _draw(path: Path, beams: dict[bool, list[float]], femur: dict[str, list[tupl
             label = f"{load}, {'stiffness' if style == '-' else 'failure load'}"
             right.plot(edges, 100 * values / values[-1], style, marker="o", color=colors[load], label=label)
     right.axvline(3.0, color="gray", linestyle=":")
-    right.text(3.02, 101, "default", color="gray")
+    right.text(3.03, 0.95, "default", color="gray", ha="right", transform=right.get_xaxis_transform())
     right.set(title="Femur drawn from formulas", xlabel="edge of the voxels, mm", ylabel="share of the finest mesh, %")
     right.invert_xaxis()
     right.legend()

@@ -139,7 +139,8 @@ def main() -> None:
         row = [f"{what}, {unit}"]
         for below in CUTS:
             values = np.array([one[below][place] for one in found])
-            row += [f"{np.mean(np.abs(values)):.1f}", f"{np.max(np.abs(values)):.1f}", f"{np.mean(values):+.1f}"]
+            signed = "–" if (values >= 0).all() else f"{np.mean(values):+.1f}"  # distances and angles between directions have no sign
+            row += [f"{np.mean(np.abs(values)):.1f}", f"{np.max(np.abs(values)):.1f}", signed]
         rows.append(row)
     head = ["", *(f"{word}, cut {below:g} mm below" for below in CUTS for word in ("mean error", "largest", "bias"))]
     thick = []

@@ -43,9 +43,8 @@ def main() -> None:
     options = parser.parse_args()
     rows = list(_recovered(options.phantoms))
     text = ["## Calibration: rods of a numerical phantom", "", *_sentences(rows), ""]
-    text += table(
-        ("scan", "phantom", "largest rod error, mg/cm³", "largest line error, mg/cm³", "R²", "seconds"), [row[:6] for row in rows]
-    )
+    head = ["scan", "phantom", "largest rod error, mg/cm³", "largest line error, mg/cm³", "R²", "seconds"]
+    text += [table(head, [list(row[:6]) for row in rows])]
     caught = list(_caught(options.phantoms))
     named = sum(row[3] for row in caught)
     text += ["", f"Wrong phantom chosen: {sum(row[2] for row in caught)} of {len(caught)} refused, the right one named in {named}.", ""]

@@ -66,7 +66,7 @@ def find_circles(
         ) & (best > _LEAST_SHARE)
         for j, i in np.argwhere(peak):
             found.append((float(best[j, i]), i * spacing[0], j * spacing[1], float(steps[at[j, i]]), bright))
-    circles = [_refined(edges, *candidate) for _, *candidate in sorted(found, reverse=True)[: 2 * most]]
+    circles = [_refined(edges, x, y, radius, bright) for _, x, y, radius, bright in sorted(found, reverse=True)[: 2 * most]]
     kept: list[Circle] = []
     for circle in sorted((c for c in circles if c), key=lambda c: -c.covered):
         fits = radii_mm[0] - 0.5 <= circle.radius <= radii_mm[1] + 0.5 and circle.covered >= _LEAST_COVERED

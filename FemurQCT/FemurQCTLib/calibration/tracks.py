@@ -71,7 +71,7 @@ def find_tracks(image: Image, radii_mm: tuple[float, float], avoid: NDArray[np.b
     starts, size, planes = slab_means(image)
     found: list[list[Circle]] = []
     for start, plane in zip(starts, planes, strict=True):
-        blocked = None if avoid is None else avoid[start : start + size].any(axis=0)
+        blocked = None if avoid is None else np.asarray(avoid[start : start + size].any(axis=0))
         found.append(find_circles(plane, image.spacing[:2], radii_mm, blocked))
     middles = [start + (size - 1) / 2 for start in starts]
     return _linked(found, middles, size, image)
@@ -155,9 +155,9 @@ def measure_core(image: Image, track: Track, slices: Sequence[int] | None = None
     middle = np.median(mean)
     spread = 1.4826 * np.median(np.abs(mean - middle))
     keep = np.abs(mean - middle) <= max(3 * spread, 2.0, 3 * np.sqrt(np.median(variance / count)))
-    k = float(np.mean(np.array(used)[keep]))
-    x, y = track.at(k)
-    center = image.ijk_to_ras @ (x / pixel[0], y / pixel[1], k, 1.0)
+    height = float(np.mean(np.array(used)[keep]))
+    x, y = track.at(height)
+    center = image.ijk_to_ras @ (x / pixel[0], y / pixel[1], height, 1.0)
     r, a, s = (float(value) for value in center[:3])
     weight = count[keep] / count[keep].sum()
     return Core(float(mean[keep] @ weight), float(np.sqrt(variance[keep] @ weight)), int(count[keep].sum()), (r, a, s))

@@ -115,8 +115,9 @@ def _rows(
         Measurement(segment, "Projected area", area, "cm2"),
     ]
     if not refused and region in NHANES_III:
-        ends = (None, None) if low is None or high is None else (t_score(low, region), t_score(high, region))
-        rows.append(Measurement(segment, "T-score (projected QCT)", t_score(abmd, region), "1", *ends, stated, verdict=_CAUTION))
+        ends = [None if end is None else t_score(end, region) for end in (low, high)]
+        score = Measurement(segment, "T-score (projected QCT)", t_score(abmd, region), "1", ends[0], ends[1], stated, verdict=_CAUTION)
+        rows.append(score)
     return rows
 
 

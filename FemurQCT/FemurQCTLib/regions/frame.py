@@ -88,4 +88,5 @@ class Frame:
             KeyError: if something is missing.
         """
         names = [field.name for field in fields(cls)]
-        return cls(**{name: tuple(values[name]) if isinstance(values[name], list) else values[name] for name in names})
+        known: dict[str, Any] = {name: tuple(values[name]) if isinstance(values[name], list) else values[name] for name in names}
+        return cls(**known)

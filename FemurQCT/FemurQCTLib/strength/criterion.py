@@ -46,4 +46,4 @@ def away_from_supports(mesh: VoxelMesh, case: Case) -> NDArray[np.bool_]:
         level = mesh.local[nodes]
         inside = ((mesh.local >= level.min(axis=0) - _BESIDE_MM) & (mesh.local <= level.max(axis=0) + _BESIDE_MM)).all(axis=1)
         near |= inside
-    return ~near[mesh.elements].any(axis=1)
+    return np.asarray(~near[mesh.elements].any(axis=1))

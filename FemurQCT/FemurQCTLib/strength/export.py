@@ -51,7 +51,7 @@ def _with_results(model: Model) -> meshio.Mesh:
     """The mesh with density and modulus; displacement and strain if it was solved."""
     mesh, case = model.mesh, model.case
     cell_data = {"density_mg_cm3": [model.density], "modulus_MPa": [model.modulus]}
-    point_data: dict[str, NDArray] = {"pushed": case.pushed.astype(np.int8), "held": case.held.any(axis=1).astype(np.int8)}
+    point_data: dict[str, NDArray] = {"pushed": case.pushed.astype(np.int8), "held": np.asarray(case.held.any(axis=1), np.int8)}
     if model._solved:
         solution = model._solved[0]
         point_data["displacement_mm"] = solution.displacement @ mesh.axes.T

@@ -76,7 +76,7 @@ def test_a_wrong_phantom_is_caught_and_the_right_one_named(true, chosen):
 
 def test_a_scan_without_a_phantom_says_what_to_do():
     scan = rod_scan("bmas_200", hu=np.full(5, 10.0), body_hu=10, slices=8)
-    with pytest.raises(CalibrationError, match="No row of 5 rods was found.*only HU are measured"):
+    with pytest.raises(CalibrationError, match=r"No row of 5 rods was found.*only HU are measured"):
         calibrate(scan.image, "bmas_200")
 
 
