@@ -284,9 +284,10 @@ def takeFemur(camera: Camera) -> None:
     ui.calibrationCollapsibleButton.collapsed = False
     camera.take("femur-7-calibration", "inputs")
     ui.calibrationCollapsibleButton.collapsed = True
-    ui.densityCheckBox.checked = True
     ui.strengthButton.click()
-    camera.takeWithView("femur-5-bone", "measurements")
+    camera.take("femur-5-bone", "measurements")
+    ui.densityCheckBox.checked = True
+    camera.takeWithView("femur-8-density", "segment", "review")
 
 
 def main() -> None:

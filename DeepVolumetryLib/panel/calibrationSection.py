@@ -13,6 +13,7 @@ from .message import Message
 
 FOUND, MARKED, ENTERED = "found", "marked", "entered"
 _CERTIFICATE, _COLUMNS = 1, 5
+_HEADER_PX, _ROW_PX = 30, 22
 
 
 class CalibrationSection:
@@ -90,6 +91,7 @@ class CalibrationSection:
                 table.setItem(row, column, item)
         table.resizeColumnsToContents()
         table.resizeRowsToContents()
+        table.setFixedHeight(_HEADER_PX + _ROW_PX * len(densities))
         self._isFilling = False
 
     def _onItemChanged(self, item) -> None:

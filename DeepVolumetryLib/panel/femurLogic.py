@@ -12,6 +12,7 @@ from .segmentationLogic import SegmentationLogic
 
 SIDES = ("left", "right")
 _DENSITY = "density"
+_COLORS_NAME = "DeepVolumetry Density"
 _PLANE_MM = 70.0
 _CALIBRATION = ("phantom", "certificate", "rods", "slope", "intercept")
 
@@ -152,7 +153,7 @@ class FemurLogic(SegmentationLogic):
             show_as_foreground(node, self.inputNode)
             return
         display = node.GetDisplayNode()
-        display.SetAndObserveColorNodeID("vtkMRMLColorTableNodeFileColdToHotRainbow.txt")
+        display.SetAndObserveColorNodeID(_colors().GetID())
         display.SetThreshold(1, 5000)
         display.SetApplyThreshold(True)
         display.SetWindowLevelMinMax(0, 1000)
@@ -270,6 +271,16 @@ class FemurLogic(SegmentationLogic):
         self._update(())
         self.onMeasured()
         return " ".join(warnings) or _("Done. The estimates are in the table; they are of a linear model, not a measurement.")
+
+
+def _colors() -> Any:
+    """The colors of density: Slicer's rainbow as a node of the scene's own, there in every host."""
+    node = slicer.util.getFirstNodeByClassByName("vtkMRMLColorTableNode", _COLORS_NAME)
+    if node is None:
+        node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLColorTableNode", _COLORS_NAME)
+        node.SetTypeToReverseRainbow()
+        node.SetName(_COLORS_NAME)
+    return node
 
 
 def _same(row, rows) -> bool:
