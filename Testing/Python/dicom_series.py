@@ -39,8 +39,8 @@ def write_series(folder: Path, image: Image, study: str = "study", series: str =
     for number, k in enumerate(np.random.default_rng(1).permutation(len(image.voxels)), 1):
         dataset = _header(image.modality, study, series, str(number))
         _place(dataset, lps, int(k))
-        dataset.SpacingBetweenSlices = _ds(image.spacing[2])
-        dataset.SliceThickness = _ds(image.spacing[2])
+        gap = abs(np.linalg.det(lps[:3, :3])) / (image.spacing[0] * image.spacing[1])  # across the slices, also where they are shifted
+        dataset.SpacingBetweenSlices = dataset.SliceThickness = _ds(gap)
         dataset.PixelSpacing = [_ds(image.spacing[1]), _ds(image.spacing[0])]
         dataset.InstanceNumber = number
         _pixels(dataset, image.voxels[k], image.modality == "CT")

@@ -11,13 +11,17 @@ from .codes import UNCERTAINTY, concept, unit
 from .segmentation import refer_to, used
 
 if TYPE_CHECKING:
-    from highdicom.pm import ParametricMap
+    from collections.abc import Sequence
 
-    from ...result import Result
+    from highdicom.pm import ParametricMap
+    from pydicom import Dataset
+
+    from ...result import Result, SegmentSpec
     from .source import Source
     from .stamp import Stamp
 
 TOP = 100.0
+_SIDES = {"7771000": "L", "24028007": "R"}
 
 
 def build_map(part: Result, target: str, source: Source, stamp: Stamp, name: str, number: int) -> ParametricMap | None:
@@ -71,10 +75,23 @@ def build_map(part: Result, target: str, source: Source, stamp: Stamp, name: str
         **stamps.device(),
     )
     refer_to(dataset, source)
+    dataset.SharedFunctionalGroupsSequence[0].FrameAnatomySequence = [_anatomy(part.specs)]
     body = str(source.headers[0].get("BodyPartExamined", ""))
     if body:
         dataset.BodyPartExamined = body
     else:
         dataset.Laterality = ""  # not known; must be there for lack of the body part
+    dataset.ContentCreatorName = ""  # type 2: must be there; nobody's name stands in it
     stamp.settle(dataset)
     return dataset
+
+
+def _anatomy(specs: Sequence[SegmentSpec]) -> Dataset:
+    """Region and side of all frames. The standard leaves it to us; dcmqi, with which Slicer reads maps, cannot do without."""
+    from pydicom import Dataset
+
+    sides = {side.value for spec in specs if (side := spec.modifier or spec.region_modifier)}
+    item = Dataset()
+    item.AnatomicRegionSequence = [concept(specs[0].region or specs[0].type)]
+    item.FrameLaterality = _SIDES.get(next(iter(sides)), "U") if len(sides) == 1 else "B" if sides else "U"
+    return item

@@ -68,6 +68,7 @@ def build_segmentation(
     for item, spec in zip(dataset.SegmentSequence, specs, strict=True):
         _add_modifiers(item, spec)
     refer_to(dataset, source)
+    dataset.ContentCreatorName = ""  # type 2: must be there; nobody's name stands in it
     stamp.settle(dataset)
     return dataset, {spec.key: n for n, spec in enumerate(specs, 1)}
 
