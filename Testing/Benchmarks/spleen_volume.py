@@ -191,7 +191,7 @@ def intervals(found: Validation, best: dict[str, str]) -> str:
                     f"{math.exp(half):.2f}",
                     f"{inside[slices].sum()} of {slices.sum()}",
                     _percent(inside[~slices].mean()),
-                    _percent(generated),
+                    *generated,
                 ]
             )
     return _table(

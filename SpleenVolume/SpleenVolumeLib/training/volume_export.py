@@ -56,6 +56,7 @@ def export(packs: Sequence[Path], networks: Path, validation: Path, bundle: Path
     for name, tensors in (("volume", regressions_to_tensors(methods, cases)), ("volume_networks", networks_to_tensors(trained))):
         path = bundle / "models" / f"{name}.safetensors"
         save_file(tensors, path)
+        path.chmod(0o644)
         sizes[name] = path.stat().st_size
         if sizes[name] > _LARGEST:
             raise InputError(f"{path.name} would have {sizes[name] / 1e6:.1f} MB, more than 10 MB. Keep fewer rows.")
