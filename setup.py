@@ -23,4 +23,4 @@ for module in MODULES:
         package_dir[name] = folder.as_posix()
 
 resources_of_modules = {name: ["**/*"] for name in packages if name.startswith("Resources.")}
-setup(packages=packages, package_dir=package_dir, package_data={"*": ["*.json", "*.ui"], **resources_of_modules})
+setup(packages=packages, package_dir=package_dir, package_data={"*": ["*.json", "*.ui", "requirements.txt"], **resources_of_modules})

@@ -44,7 +44,7 @@ class Extras:
             return {}
         from ..report.dicom import read_source
 
-        return {file.name: read_source(file.path, file.name, file.image.uid, frames.get(file.name, 0)) for file in files}
+        return {file.name: read_source(file.path, file.name, file.image.uid, frames.get(file.name)) for file in files}
 
     def reported(self, report: Report) -> Report:
         """The report as it may be written."""

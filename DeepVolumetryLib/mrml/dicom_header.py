@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any
 
 import slicer
+
+from ..errors import InputError
 
 TAGS = {
     "ContrastBolusAgent": "0018,0010",
@@ -33,3 +36,22 @@ def header_of(node: Any, keywords: Iterable[str] = TAGS) -> dict[str, str]:
         return {}
     values = {keyword: database.instanceValue(instances[0], TAGS[keyword]) for keyword in keywords}
     return {keyword: value for keyword, value in values.items() if value}
+
+
+def files_of(node: Any) -> list[Path]:
+    """The files that a volume was loaded from; empty if it did not come from the database.
+
+    Raises:
+        InputError: if some of them are not there any more.
+    """
+    instances = (node.GetAttribute(_INSTANCES) or "").split()
+    database = slicer.app.dicomDatabase() if instances else None
+    if database is None or not database.isOpen:
+        return []
+    files = [database.fileForInstance(instance) for instance in instances]
+    missing = [file for file in files if not file or not Path(file).is_file()]
+    if missing:
+        raise InputError(
+            f"{len(missing)} of {len(files)} DICOM files of {node.GetName()} are not in Slicer's database any more. Import the study again."
+        )
+    return [Path(file) for file in files]

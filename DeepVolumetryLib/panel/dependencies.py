@@ -12,6 +12,7 @@ from slicer.i18n import tr as _
 from ..errors import InputError
 
 TORCH_REQUIREMENT = ">=2.4"
+REPORT_REQUIREMENTS = Path(__file__).resolve().parent.parent / "report" / "requirements.txt"
 
 
 def ensure(requirements: Path, requester: str) -> None:
@@ -25,6 +26,15 @@ def ensure(requirements: Path, requester: str) -> None:
         InputError: if something is still missing; the sentence says what to do.
     """
     _ensureTorch(requester)
+    ensurePackages(requirements, requester, _("Segment"))
+
+
+def ensurePackages(requirements: Path, requester: str, button: str) -> None:
+    """As `ensure`, without PyTorch.
+
+    Args:
+        button: what to press again when something went wrong.
+    """
     try:
         if hasattr(slicer, "packaging") or util.find_spec("slicer.packaging"):
             import slicer.packaging as packaging  # panel-check: ignore
@@ -33,11 +43,11 @@ def ensure(requirements: Path, requester: str) -> None:
         else:
             _ensureWithPip(requirements, requester)
     except CalledProcessError as error:
-        failed = _("Installing Python packages failed (code {code}). Check the internet connection and press Segment again.")
-        raise InputError(failed.format(code=error.returncode)) from error
+        failed = _("Installing Python packages failed (code {code}). Check the internet connection and press {button} again.")
+        raise InputError(failed.format(code=error.returncode, button=button)) from error
     except RuntimeError as error:
-        declined = _("{module} needs Python packages that were not installed. Press Segment again to install them.")
-        raise InputError(declined.format(module=requester)) from error
+        declined = _("{module} needs Python packages that were not installed. Press {button} again to install them.")
+        raise InputError(declined.format(module=requester, button=button)) from error
 
 
 def _ensureTorch(requester: str) -> None:

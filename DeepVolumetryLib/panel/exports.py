@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,47 @@ def writeJson(result: Result, folder: Path) -> Path:
     with write_atomically(folder) as beside:
         write_json(Report.from_result(result), beside / "report.json")
     return folder / "report.json"
+
+
+def writePdf(result: Result, folder: Path, names: Mapping[str, str], deidentify: bool = False) -> Path:
+    """Write report.pdf into a folder, which is made if need be."""
+    from ..report.anonymous import without_identity
+    from ..report.pdf import write_pdf
+    from ..report.plates import draw_places, draw_plates
+
+    report = Report.from_result(result)
+    with write_atomically(folder) as beside:
+        shown = without_identity(report) if deidentify else report
+        write_pdf(shown, beside / "report.pdf", draw_plates(result), draw_places(result), result.specs, names)
+    return folder / "report.pdf"
+
+
+def writeDicom(result: Result, folder: Path, names: Mapping[str, str], nodes: Mapping[str, Any], deidentify: bool = False) -> Path:
+    """Write DICOM objects into the folder "dicom" of a folder.
+
+    Args:
+        nodes: the volume node of each part of the result, as it was loaded from DICOM.
+
+    Raises:
+        InputError: if a volume did not come from Slicer's DICOM database, or its files are gone.
+    """
+    from ..mrml.dicom_header import files_of
+    from ..mrml.volumes import local_matrix
+    from ..report.dicom import read_source, write_dicom
+
+    sources, placed = {}, {}
+    for name, part in result.parts.items():
+        node = nodes.get(name)
+        files = files_of(node) if node is not None else []
+        # A transform above the volume is Slicer's: the files know only where the scanner saw the patient.
+        image = part.image if node is None else replace(part.image, ijk_to_ras=local_matrix(node))
+        placed[name] = replace(part, image=image, companions={})
+        if files:
+            sources[name] = read_source(files, node.GetName())
+    whole = replace(placed.pop(""), companions=placed)
+    with write_atomically(folder) as beside:
+        write_dicom(whole, sources, beside / "dicom", names, deidentify)
+    return folder / "dicom"
 
 
 def writeLabelMap(result: Result, folder: Path, labelMap: Mapping[str, NDArray[Any]]) -> Path:

@@ -49,13 +49,12 @@ class FemurLogic(SegmentationLogic):
     # ---- measuring
 
     def measure(self, result):
+        from DeepVolumetryLib.measure.measurement import Measurement
+        from DeepVolumetryLib.uncertainty.conformal import ConformalTable
         from FemurQCTLib.calibration import Calibration
         from FemurQCTLib.measurements import TARGET, measure_femora
         from FemurQCTLib.parameters import Parameters
         from FemurQCTLib.regions import Frame, planes_from_dict
-
-        from DeepVolumetryLib.measure.measurement import Measurement
-        from DeepVolumetryLib.uncertainty.conformal import ConformalTable
 
         extras = result.extras
         return measure_femora(
@@ -108,6 +107,7 @@ class FemurLogic(SegmentationLogic):
 
     def _calibration(self, settings):
         import numpy as np
+
         from FemurQCTLib.scaling import calibration_of
         from FemurQCTLib.segments import FEMUR, key
 
@@ -119,9 +119,8 @@ class FemurLogic(SegmentationLogic):
 
     def _keep(self, measured) -> None:
         """Calibration, planes and density of the result as they are now, in the scene too."""
-        from FemurQCTLib.products import DENSITY_MAP, density_map, extras_of
-
         from DeepVolumetryLib.mrml.overlay import show_maps
+        from FemurQCTLib.products import DENSITY_MAP, density_map, extras_of
 
         self.result.extras.update(extras_of(measured))
         density = density_map(self.result.image, measured.sides)
@@ -186,6 +185,7 @@ class FemurLogic(SegmentationLogic):
     def takePlanes(self) -> bool:
         """Take over planes that were dragged: regions, numbers and scene follow. True if any moved."""
         import numpy as np
+
         from FemurQCTLib.regions import planes_from_dict
         from FemurQCTLib.segments import FEMUR, key
 

@@ -85,6 +85,8 @@ class VolumetryWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
                 "exportCsvButton": self.logic.exportCsv,
                 "exportJsonButton": self.logic.exportJson,
                 "exportAllButton": self.logic.exportAll,
+                "exportPdfButton": self._exportPdf,
+                "exportDicomButton": self._exportDicom,
                 "exportLabelMapButton": self.logic.exportLabelMap,
             },
         )
@@ -322,3 +324,11 @@ class VolumetryWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def _ensureDependencies(self) -> None:
         dependencies.ensure(Path(self.resourcePath(f"{self.moduleName}/requirements.txt")), self.moduleName)
+
+    def _exportPdf(self, folder: Path) -> Path:
+        dependencies.ensurePackages(dependencies.REPORT_REQUIREMENTS, self.moduleName, _("PDF"))
+        return self.logic.exportPdf(folder, self.ui.exportDeidentifyCheckBox.checked)
+
+    def _exportDicom(self, folder: Path) -> Path:
+        dependencies.ensurePackages(dependencies.REPORT_REQUIREMENTS, self.moduleName, _("DICOM"))
+        return self.logic.exportDicom(folder, self.ui.exportDeidentifyCheckBox.checked)

@@ -287,6 +287,18 @@ class ResultLogic(ScriptedLoadableModuleLogic):
 
         return writeAll(self.result, folder, self.labelMap())
 
+    def exportPdf(self, folder: Path, deidentify: bool = False) -> Path:
+        """Write report.pdf; returns its path."""
+        from .exports import writePdf
+
+        return writePdf(self.result, folder, self.names(), deidentify)
+
+    def exportDicom(self, folder: Path, deidentify: bool = False) -> Path:
+        """Write DICOM objects into the folder "dicom"; returns it."""
+        from .exports import writeDicom
+
+        return writeDicom(self.result, folder, self.names(), {part: self.inputNodeOf(part) for part in self.result.parts}, deidentify)
+
     def labelMap(self) -> dict[str, NDArray[np.uint8]]:
         """The segmentation as one volume of label values, under the name of its file; by default none."""
         return {}

@@ -107,17 +107,17 @@ def items_of(dataset: Dataset) -> Iterator[Dataset]:
                 yield from items_of(item)
 
 
-def read_source(path: Path | Iterable[Path], called: str, uid: str = "", frame: int = 0) -> Source:
+def read_source(path: Path | Iterable[Path], called: str, uid: str = "", frame: int | None = None) -> Source:
     """Headers of the series in a file or folder, or in the files given.
 
     Args:
         path: DICOM file, folder with one image series, or files.
         called: what messages call it.
         uid: series instance UID; files of other series are left alone. "" takes the only series there is.
-        frame: of a file of pictures, the one that was measured.
+        frame: of a file of several pictures, the number of the measured one from 0.
 
     Raises:
-        InputError: if there is no DICOM image, or its frames make no volume.
+        InputError: if there is no DICOM image, its frames make no volume, or it is not said which of several pictures was measured.
     """
     if isinstance(path, Path):
         files = sorted(each for each in path.rglob("*") if each.is_file()) if path.is_dir() else [path]
@@ -140,6 +140,8 @@ def read_source(path: Path | Iterable[Path], called: str, uid: str = "", frame: 
             raise InputError(f"{called}: some slices lack their position or pixel size. Choose a series of CT or MR slices.")
         several = int(headers[0].get("NumberOfFrames", None) or 1) > 1
         if several:
+            if frame is None:
+                raise InputError(f"{called} is one of several frames, and it is not known which. Use the command line with --frame.")
             kind = str(headers[0].SOPClassUID)
             _as_one_picture(headers[0])
             return Source((headers[0],), None, (0,), frame, kind)
