@@ -351,7 +351,7 @@ def _differences(rows: Sequence[Measurement]) -> list[Measurement]:
             down = math.hypot(left.value - left.low, right.high - right.value)  # type: ignore[operator]
             up = math.hypot(left.high - left.value, right.value - right.low)  # type: ignore[operator]
             low, high, level = difference - 100 * down / mean, difference + 100 * up / mean, left.level
-        what = name if part == FEMUR else f"{name} of the total hip"
+        what = name if part == FEMUR else "Total hip aBMD"
         found.append(Measurement(BOTH, f"{what}, left minus right", difference, "%", low, high, level))
     return found
 

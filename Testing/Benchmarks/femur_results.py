@@ -62,11 +62,14 @@ def main() -> None:
 
 def _training(bundle: Path) -> str:
     metadata = json.loads((bundle / "configs" / "metadata.json").read_text(encoding="utf-8"))
-    steps = "; ".join(
-        f"{name} {state['step']} steps in {state['seconds'] / 60:.0f} minutes" for name, state in metadata["training"].items()
-    )
+    steps = "; ".join(f"{name} {_steps(state)}" for name, state in metadata["training"].items())
     beside = "beside other work on two CPU cores, where a minute is a fraction of one core's"
     return f"Weights {metadata['version']} of {bundle.name}: {steps} {beside}."
+
+
+def _steps(state: dict[str, Any]) -> str:
+    text = f"{state['step']} steps in {state['seconds'] / 60:.0f} minutes"
+    return f"{_steps(state['started_from'])}, then {text}" if "started_from" in state else text
 
 
 def _met(value: float, goal: float, higher: bool) -> str:

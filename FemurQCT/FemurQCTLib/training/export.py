@@ -42,7 +42,7 @@ def export(checkpoints: dict[str, Path], bundle: Path, manifest: Path, version: 
         state = {key: value.half() if value.is_floating_point() else value for key, value in saved["average"].items()}
         target = bundle / "models" / f"{name}.safetensors"
         save_file({key: value.contiguous() for key, value in state.items()}, target)
-        steps[name] = saved["state"]
+        steps[name] = {**saved["state"], **_earlier(name, path, bundle)}
         sizes[name] = {"parameters": sum(v.numel() for k, v in state.items() if "running" not in k), "bytes": target.stat().st_size}
     inference_path = bundle / "configs" / "inference.json"
     old = json.loads(inference_path.read_text(encoding="utf-8")) if inference_path.exists() else {}
@@ -73,6 +73,14 @@ def export(checkpoints: dict[str, Path], bundle: Path, manifest: Path, version: 
     _write(bundle / "configs" / "metadata.json", metadata)
     write_manifest(manifest, [bundle])
     return sizes
+
+
+def _earlier(name: str, checkpoint: Path, bundle: Path) -> dict[str, Any]:
+    """What the training that this one started from had done, as the bundle says that is about to be replaced."""
+    config, metadata = checkpoint.parent / "config.json", bundle / "configs" / "metadata.json"
+    if not config.exists() or not metadata.exists() or not json.loads(config.read_text(encoding="utf-8")).get("start_from"):
+        return {}
+    return {"started_from": json.loads(metadata.read_text(encoding="utf-8"))["training"][name]}
 
 
 def _data_format(name: str) -> dict[str, Any]:
