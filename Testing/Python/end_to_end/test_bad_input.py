@@ -195,7 +195,7 @@ def test_two_series_in_one_folder_are_refused(refused, tmp_path):
 
 def test_an_unknown_module_lists_the_modules(deepvolumetry, a_kidney_file, tmp_path):
     answer = deepvolumetry("segment", "liver", "-i", a_kidney_file, "-o", tmp_path / "out")
-    assert (answer.code, answer.sentence) == (2, "There is no module “liver”. Choose one of: renal, glioma.")
+    assert (answer.code, answer.sentence) == (2, "There is no module “liver”. Choose one of: renal, glioma, spleen, femur.")
 
 
 @pytest.mark.parametrize(
