@@ -111,7 +111,8 @@ def _header(modality: str, study: str, series: str, instance: str) -> Dataset:
     dataset.SOPClassUID = dataset.file_meta.MediaStorageSOPClassUID = kind
     dataset.SOPInstanceUID = dataset.file_meta.MediaStorageSOPInstanceUID = uid(study, series, instance)
     values = {
-        "SpecificCharacterSet": "ISO_IR 100", "ImageType": ["ORIGINAL", "PRIMARY", "AXIAL" if modality == "CT" else "M"], "Modality": modality,
+        "SpecificCharacterSet": "ISO_IR 100", "ImageType": ["ORIGINAL", "PRIMARY", {"CT": "AXIAL"}.get(modality, "M")],
+        "Modality": modality,
         "StudyDate": STUDY_DATE, "SeriesDate": STUDY_DATE, "AcquisitionDate": STUDY_DATE, "ContentDate": STUDY_DATE,
         "StudyTime": "101500", "SeriesTime": "101730", "AcquisitionTime": "101800", "ContentTime": "101815",
         "AccessionNumber": "A-77", "Manufacturer": "Phantom Scanners", "InstitutionName": "St. Phantom Hospital",

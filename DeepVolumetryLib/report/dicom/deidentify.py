@@ -57,8 +57,9 @@ def _anonymous(header: Dataset) -> Dataset:
     for keyword in ("SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"):
         if keyword in header:
             setattr(found, keyword, [_planes_of(item) for item in header[keyword].value])
-    pseudonym = mapped(str(header.get("PatientID", "")))[-8:]
-    found.PatientName, found.PatientID, found.StudyID = f"Anonymous^{pseudonym}", pseudonym, mapped(str(header.StudyInstanceUID))[-8:]
+    # From the study, not from the patient's ID: those who know how IDs are built could try them all.
+    pseudonym = mapped(str(header.StudyInstanceUID))[-8:]
+    found.PatientName, found.PatientID, found.StudyID = f"Anonymous^{pseudonym}", pseudonym, pseudonym
     found.StudyDate, found.StudyTime = NO_DATE, NO_TIME
     for keyword in ("PatientBirthDate", "PatientSex", "AccessionNumber", "ReferringPhysicianName"):
         setattr(found, keyword, "")

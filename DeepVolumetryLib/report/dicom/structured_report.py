@@ -116,7 +116,7 @@ def _card(header: Dataset) -> Dataset:
         if header.get(keyword, None) not in (None, ""):
             setattr(card, keyword, header[keyword].value)
     if not all(keyword in card for keyword in _LIBRARY_OF_SLICES):
-        card.Modality = "OT"  # for which highdicom asks for no more
+        card.Modality = "NONE"  # never written; highdicom then asks for no more
     return card
 
 
