@@ -15,6 +15,7 @@ from ..image import Image
 from ..image_io import write_atomically, write_volume
 from ..modules import MODULES, ModuleEntry, find
 from .console import Terminal, number
+from .report_files import Extras
 from .results import write_json
 from .segment import run
 
@@ -58,7 +59,7 @@ def _one(entry: ModuleEntry, out: Path, seed: int, chosen: dict[str, str], termi
         (folder / "reference_names.json").write_text(json.dumps(names, indent=2) + "\n", encoding="utf-8")
     inputs = [f"{name}={out / 'study' / name}.nrrd" for name in images]
     told = source.parameters(**chosen) if hasattr(source, "parameters") else {}
-    report = run(entry, inputs, out, {"seed": seed, **told}, terminal, bundle, device, pictures=True)
+    report = run(entry, inputs, out, {"seed": seed, **told}, terminal, bundle, device, pictures=True, extras=Extras(pdf=True))
     rows = compare(report["measurements"], source.truth_ml(reference, names))
     document = {
         "schema": 1,
@@ -66,6 +67,7 @@ def _one(entry: ModuleEntry, out: Path, seed: int, chosen: dict[str, str], termi
         "seed": seed,
         "truth": rows,
         "report": str(out / "report.json"),
+        "pdf": str(out / "report.pdf"),
         "segmentation": str(out / "segmentation.seg.nrrd"),
         "pictures": [str(path) for path in sorted((out / "pictures").glob("*.png"))],
     }
@@ -75,7 +77,8 @@ def _one(entry: ModuleEntry, out: Path, seed: int, chosen: dict[str, str], termi
         for row in rows
     ]
     terminal.table("Truth and measurement, mL", ("segment", "true", "measured", "error %", "inside the interval"), cells)
-    terminal.note(f"Report: {out / 'report.json'}; pictures: {out / 'pictures'}; open {out / 'segmentation.seg.nrrd'} in Slicer.")
+    terminal.note(f"Report: {out / 'report.pdf'}, {out / 'report.json'}; pictures: {out / 'pictures'}.")
+    terminal.note(f"Open {out / 'segmentation.seg.nrrd'} in Slicer.")
     return document
 
 
