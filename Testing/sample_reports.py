@@ -20,7 +20,7 @@ from DeepVolumetryLib.image_io import write_volume  # noqa: E402
 from DeepVolumetryLib.modules import find  # noqa: E402
 
 FACTS = {"renal": ("--age", "61", "--sex", "male", "--height", "178", "--weight", "82", "--creatinine", "1.1"), "glioma": ()}
-SCALE = 1.3
+SCALE = 1.15
 
 
 def write(module: str, scratch: Path) -> None:
@@ -36,7 +36,7 @@ def write(module: str, scratch: Path) -> None:
     pdf = ROOT / "docs" / f"sample-report-{module}.pdf"
     shutil.copyfile(scratch / "out" / "report.pdf", pdf)
     page = pypdfium2.PdfDocument(pdf)[0].render(scale=SCALE).to_pil()
-    page.quantize(128).save(pdf.with_suffix(".png"), optimize=True)
+    page.save(pdf.with_suffix(".png"), optimize=True)
 
 
 if __name__ == "__main__":

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from .report import InputRecord, Report
 
 PLACES = 5
-_PLATE = 430  # points; the whole width would leave too little room below
+_PLATE = 400  # points; the whole width would leave too little room below
 _ROOM = 90  # points that a heading wants below it
 _KINDS = {"boundary": "where is the edge?", "inside": "does it belong?", "outside": "was it missed?"}
 _LIMITS = (
@@ -203,7 +203,7 @@ def _table(measurements: Sequence[Measurement], specs: Sequence[SegmentSpec], na
             first = n
         before = m.segment
     rules.append(("NOSPLIT", (0, first), (-1, len(measurements))))
-    shares = [0.012, 0.155, 0.32, 0.19, 0.108, 0.215]
+    shares = [0.012, 0.15, 0.3, 0.185, 0.108, 0.245]
     if of_one_kind:
         rows, shares = [[*row[:2], *row[3:]] for row in rows], [0.012, 0.28, 0.14, 0.2, 0.368]
     return Table(rows, [INNER * share for share in shares], style=rules, repeatRows=1, hAlign="LEFT")
