@@ -97,8 +97,9 @@ class ShapeGenerator:
         moved = self._grid + random_displacement(self._grid.shape[:3], STEP_MM, rng)
         turn = Rotation.from_rotvec(rng.normal(0, math.radians(6), 3)).as_matrix() @ pose.axes
         frame = bends.undo(moved @ turn.T.astype(np.float32))
+        sources: tuple[str, ...] = ()
         if kind < self._implicit:
-            field, sources = implicit_distance(frame, rng), ()
+            field = implicit_distance(frame, rng)
         elif kind < self._implicit + self._mixed and len(self.templates) > 1:
             second = self.templates[rng.integers(len(self.templates))]
             share = rng.uniform(0.1, 0.5)

@@ -92,7 +92,7 @@ def _cut(shape: Shape, plane: str, cut: Cut, rng: np.random.Generator | None, pi
     turn = Rotation.from_rotvec(math.radians(cut.tilt_deg[0]) * column) * Rotation.from_rotvec(math.radians(cut.tilt_deg[1]) * row)
     turn = turn * Rotation.from_rotvec(math.radians(cut.rotation_deg) * normal)
     row, column, normal = (turn.apply(vector) for vector in (row, column, normal))
-    half = (np.arange(size) - (size - 1) / 2) * pixel_mm / shape.step_mm
+    half = (np.arange(size, dtype=np.float64) - (size - 1) / 2) * pixel_mm / shape.step_mm
     start = origin + normal * (cut.offset_mm / shape.step_mm)
     mask = _plane(shape, start, row, column, half, cut, rng, pixel_mm)
     if not mask.any():  # moved off the spleen

@@ -41,9 +41,10 @@ def _run_validate(options: argparse.Namespace) -> None:
     found = validate(*load_described(options.packs), options.networks)
     save_validation(options.out, found)
     table = calibration(found.errors)
-    document = {"default": best_methods(table), "calibration": table}
+    best = best_methods(table)
+    document = {"default": best, "calibration": table}
     options.out.with_suffix(".json").write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
-    for combination, name in document["default"].items():
+    for combination, name in best.items():
         entry = table[combination][name]
         print(
             f"{combination}: {name}, MRVA {entry['mrva_real']} real, {entry['mrva_generated']} generated, half width {entry['half_width']}"

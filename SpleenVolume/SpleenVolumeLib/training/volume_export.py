@@ -88,7 +88,7 @@ def training_cases(rvae: nn.Module, pack: ShapePack, found: Descriptors, rows: n
     means, limits = {}, {}
     for planes in SHOWN:
         latent = encode(rvae, together, "transverse" in planes)[0]
-        means[key(planes)] = np.float32(latent)
+        means[key(planes)] = np.asarray(latent, np.float32)
         limits[key(planes)] = round(float(np.quantile(_nearest_other(latent, shape), 0.99)), 3)
     return Cases(means, volume, sources, is_real), limits
 

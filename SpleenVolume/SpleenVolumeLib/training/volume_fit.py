@@ -13,6 +13,7 @@ from ..volume.estimators import Ensemble, Estimator, Formula, KernelRegression, 
 from ..volume.latent_methods import LatentNeighbors, LatentRegression, NetworkRegression, VariationalRegression, encode
 from ..volume.networks import BUILDERS
 from ..volume.regression import Codes, Kernel, Neighbors, Ridge, silhouettes
+from ..volume.state import MEMBERS
 from .shapes import ShapePack
 from .volume import load_network
 
@@ -65,8 +66,7 @@ def fit(
     }
     for name, network in networks.items():
         methods.update(_of_network(name, network, found[rows], log_volume[rows]))
-    members = {name: methods[name] for name in ("dice", "kernel", "rvae") if name in methods}
-    methods["ensemble"] = Ensemble(members)
+    methods["ensemble"] = Ensemble({name: methods[name] for name in MEMBERS if name in methods})
     return methods
 
 

@@ -136,9 +136,9 @@ def validate(pack: ShapePack, found: Descriptors, networks: Path, views: int = 3
                     parts += [guess - truth, shapes.volume_ml[chosen], shapes.kind[chosen]]
                 entry = (parts[0], parts[1], np.full(len(rows), number), *parts[2:])
                 collected.setdefault(key(planes, calipers), {}).setdefault(name, []).append(entry)
-        shapes = _shapes_to_turn(generator, number)
-        turned_real += [shape.real for shape in shapes]
-        _turn(shapes, methods, turned)
+        whole = _shapes_to_turn(generator, number)
+        turned_real += [shape.real for shape in whole]
+        _turn(whole, methods, turned)
         say(f"{template.name} left out: {len(rows)} views of it, {len(made)} of shapes warped from it")
     errors = {
         combination: {
@@ -183,7 +183,7 @@ def save_validation(path: Path, found: Validation) -> None:
     arrays |= {f"{planes}|{name}|turned": values for planes, by_method in found.turned.items() for name, values in by_method.items()}
     arrays["turned_real"] = found.turned_real
     path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez_compressed(path, **arrays)  # type: ignore[arg-type]  # names are ours
+    np.savez_compressed(path, **arrays)
 
 
 def load_validation(path: Path) -> Validation:

@@ -74,14 +74,14 @@ def latent_map(model: VolumeModel, views: Views) -> LatentMap | None:
         own = rvae.network.regress(torch.from_numpy(latent.astype(np.float32)), torch.from_numpy(extra.astype(np.float32)))[0].numpy()
     base = float(found.base(planes)[0])
     return LatentMap(
-        training_xy=np.float32((means - center) @ axes),
-        training_ml=np.float32(np.exp(model.cases.log_volume)),
+        training_xy=np.asarray((means - center) @ axes, np.float32),
+        training_ml=np.asarray(np.exp(model.cases.log_volume), np.float32),
         training_real=model.cases.real,
-        patient_xy=np.float32((latent[0] - center) @ axes),
+        patient_xy=np.asarray((latent[0] - center) @ axes, np.float32),
         patient_ml=float(np.exp(base + own[0])),
-        path_xy=np.float32((path - center) @ axes),
-        path_masks={plane: np.float32(drawn[:, index]) for index, plane in enumerate(planes)},
-        path_ml=np.float32(np.exp(base + predicted)),
+        path_xy=np.asarray((path - center) @ axes, np.float32),
+        path_masks={plane: np.asarray(drawn[:, index], np.float32) for index, plane in enumerate(planes)},
+        path_ml=np.asarray(np.exp(base + predicted), np.float32),
         path_pixel_mm=2 * REACH * float(np.exp(found.scale(planes)[0])) / SIDE,
         nearest=model.nearest(found, views),
     )

@@ -135,7 +135,7 @@ class VolumeModel:
         rvae = self.estimators.get("rvae")
         if not isinstance(rvae, VariationalRegression):
             return None
-        return np.float32(encode(rvae.network, found, "transverse" in planes)[0][0])
+        return np.asarray(encode(rvae.network, found, "transverse" in planes)[0][0], np.float32)
 
     def nearest(self, found: Descriptors, views: Views, count: int = NEAREST) -> list[dict[str, Any]]:
         """The training cases that are nearest in latent space, nearest first."""

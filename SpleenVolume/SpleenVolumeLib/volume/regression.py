@@ -66,7 +66,7 @@ class Codes:
             means.append(mean)
             components.append(vectors.T[::-1])
             spreads.append(np.sqrt(values[-1]))
-        return cls(np.float32(means), np.float32(components), np.float32(spreads))
+        return cls(np.asarray(means, np.float32), np.asarray(components, np.float32), np.asarray(spreads, np.float32))
 
     def encode(self, pictures: NDArray[np.float32], planes: Sequence[str]) -> Floats:
         """Codes of some planes, (N, planes · K)."""

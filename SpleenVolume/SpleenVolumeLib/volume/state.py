@@ -45,24 +45,31 @@ def regressions_to_tensors(methods: Mapping[str, Estimator], cases: Cases) -> Te
     kernel, dice, lines, stack = (methods[name] for name in ("kernel", "dice", "loglinear", "stack"))
     assert isinstance(kernel, KernelRegression) and isinstance(dice, NearestShapes)
     assert isinstance(lines, LogLinear) and isinstance(stack, Stacked)
+    library = dice.neighbors
     found: dict[str, Any] = {
-        "codes.mean": _half(kernel.codes.mean), "codes.components": _half(kernel.codes.components), "codes.spread": kernel.codes.spread,
-        "library.pictures": np.packbits(dice.neighbors.pictures, axis=-1), "library.log_scale": np.float32(dice.neighbors.log_scale),
-        "library.log_calipers": np.float32(dice.neighbors.log_calipers), "library.log_volume": np.float32(dice.neighbors.log_volume),
-        "cases.log_volume": np.float32(cases.log_volume), "cases.sources": np.int16(cases.sources), "cases.real": np.uint8(cases.real),
-    }  # fmt: skip
+        "codes.mean": _half(kernel.codes.mean),
+        "codes.components": _half(kernel.codes.components),
+        "codes.spread": kernel.codes.spread,
+        "library.pictures": np.packbits(library.pictures, axis=-1),
+        "library.log_scale": library.log_scale.astype(np.float32),
+        "library.log_calipers": library.log_calipers.astype(np.float32),
+        "library.log_volume": library.log_volume.astype(np.float32),
+        "cases.log_volume": cases.log_volume.astype(np.float32),
+        "cases.sources": cases.sources.astype(np.int16),
+        "cases.real": cases.real.astype(np.uint8),
+    }
     found |= {f"cases.means.{name}": _half(values) for name, values in cases.means.items()}
     for name, one in kernel.kernels.items():
         found[f"kernel.{name}.x"] = _half(one.x)
-        found[f"kernel.{name}.weight"] = np.float32(one.weight)
-        found[f"kernel.{name}.settings"] = np.float32([one.width, one.code_weight])
+        found[f"kernel.{name}.weight"] = np.asarray(one.weight, np.float32)
+        found[f"kernel.{name}.settings"] = np.asarray([one.width, one.code_weight], np.float32)
         found[f"kernel.{name}.line"] = _line(one.line)
     found |= {f"loglinear.{name}": _line(line) for name, line in lines.lines.items()}
     found |= {f"stack.{name}": _line(line) for name, line in stack.lines.items()}
     if isinstance(plr := methods.get("plr"), LatentRegression) and isinstance(nearest := methods.get("nn"), LatentNeighbors):
         found |= {f"plr.{name}": _line(line) for name, line in plr.lines.items()}
         for name, (means, y) in nearest.cases.items():
-            found[f"nn.{name}.means"], found[f"nn.{name}.y"] = _half(means), np.float32(y)
+            found[f"nn.{name}.means"], found[f"nn.{name}.y"] = _half(means), np.asarray(y, np.float32)
     return {name: torch.from_numpy(np.ascontiguousarray(values)) for name, values in found.items()}
 
 
@@ -79,12 +86,14 @@ def networks_to_tensors(networks: Mapping[str, nn.Module]) -> Tensors:
 def from_tensors(regressions: Tensors, networks: Tensors) -> tuple[dict[str, Estimator], Cases]:
     """What ``regressions_to_tensors`` and ``networks_to_tensors`` wrote."""
     arrays = {name: values.numpy() for name, values in regressions.items()}
-    codes = Codes(np.float32(arrays["codes.mean"]), np.float32(arrays["codes.components"]), arrays["codes.spread"])
+    codes = Codes(np.asarray(arrays["codes.mean"], np.float32), np.asarray(arrays["codes.components"], np.float32), arrays["codes.spread"])
     kernels = {}
     for name in _names(arrays, "kernel.", ".x"):
         width, code_weight = (float(value) for value in arrays[f"kernel.{name}.settings"])
         weight = arrays[f"kernel.{name}.weight"].astype(np.float64)
-        kernels[name] = Kernel(_ridge(arrays[f"kernel.{name}.line"]), np.float32(arrays[f"kernel.{name}.x"]), weight, width, code_weight)
+        kernels[name] = Kernel(
+            _ridge(arrays[f"kernel.{name}.line"]), np.asarray(arrays[f"kernel.{name}.x"], np.float32), weight, width, code_weight
+        )
     library = [arrays[f"library.{name}"].astype(np.float64) for name in ("log_scale", "log_calipers", "log_volume")]
     pictures = np.unpackbits(arrays["library.pictures"], axis=-1).astype(bool)
     methods: dict[str, Estimator] = {
@@ -103,11 +112,11 @@ def from_tensors(regressions: Tensors, networks: Tensors) -> tuple[dict[str, Est
             methods[name] = NetworkRegression(network)
     if "vae" in built:
         names = _names(arrays, "nn.", ".means")
-        near = {name: (np.float32(arrays[f"nn.{name}.means"]), arrays[f"nn.{name}.y"].astype(np.float64)) for name in names}
+        near = {name: (np.asarray(arrays[f"nn.{name}.means"], np.float32), arrays[f"nn.{name}.y"].astype(np.float64)) for name in names}
         methods["nn"] = LatentNeighbors(built["vae"], near)
         methods["plr"] = LatentRegression(built["vae"], {name: _ridge(arrays[f"plr.{name}"]) for name in _names(arrays, "plr.")})
     methods["ensemble"] = Ensemble({name: methods[name] for name in MEMBERS if name in methods})
-    means = {name: np.float32(arrays[f"cases.means.{name}"]) for name in _names(arrays, "cases.means.")}
+    means = {name: np.asarray(arrays[f"cases.means.{name}"], np.float32) for name in _names(arrays, "cases.means.")}
     kept = (arrays["cases.log_volume"].astype(np.float64), arrays["cases.sources"].astype(np.int64), arrays["cases.real"].astype(bool))
     return methods, Cases(means, *kept)
 
@@ -129,7 +138,7 @@ def _names(arrays: Mapping[str, Any], start: str, end: str = "") -> list[str]:
 def _line(line: Ridge) -> NDArray[np.float32]:
     """Mean, spread and weight as rows; the intercept is a column of its own."""
     rows = np.stack([line.mean, line.spread, line.weight])
-    return np.float32(np.concatenate([rows, [[line.intercept], [0.0], [0.0]]], 1))
+    return np.asarray(np.concatenate([rows, [[line.intercept], [0.0], [0.0]]], 1), np.float32)
 
 
 def _ridge(rows: NDArray[np.float32]) -> Ridge:
