@@ -112,7 +112,7 @@ def _of_pictures(result: Result) -> list[Plate]:
     for shown in (False, True):
         if shown and not any(part.uncertainty for part in parts.values()):
             continue
-        figure = _tiles(max(3, len(parts)))
+        figure = _tiles(max(2, len(parts)))
         for axes in figure.axes[len(parts) :]:
             axes.set_axis_off()
         for axes, part in zip(figure.axes, parts.values(), strict=False):

@@ -109,6 +109,6 @@ def test_pictures_of_a_flat_study_show_every_view(a_result):
     part = dicom_toys.result_on(replace(flat, modality="CT", name="coronal"))
     part.companions = {"transverse": dicom_toys.result_on(flat)}
     outlines, uncertainty = draw_plates(part)
-    assert outlines.titles == ("Coronal", "Transverse", "")
+    assert outlines.titles == ("Coronal", "Transverse")
     assert uncertainty.uncertainty
     assert draw_places(part) is None
