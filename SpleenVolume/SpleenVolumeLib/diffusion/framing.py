@@ -32,7 +32,7 @@ class Frame:
         return cls(float(rows[0] + tall / 2 - side / 2), float(columns[0] + wide / 2 - side / 2), float(side))
 
     def cut(self, field: NDArray) -> NDArray[np.float32]:
-        """A field (J, I) in the square, (96, 96), averaged over what falls into a pixel; 0 beyond."""
+        """A field (J, I) in the square, (64, 64), averaged over what falls into a pixel; 0 beyond."""
         pad = int(self.side) + 2
         padded = np.pad(field.astype(np.float32), pad)
         top, left, side = (round(value) for value in (self.top + pad, self.left + pad, self.side))

@@ -39,7 +39,7 @@ class Diffusion:
         return cls(network.float(), device)
 
     def sample(self, layouts: NDArray[np.float32], seed: int = 0, steps: int = STEPS) -> NDArray[np.uint8]:
-        """Pictures (N, 96, 96) of layouts (N, 3, 96, 96); 0 outside of the fan. The same for the same seed."""
+        """Pictures (N, 64, 64) of layouts (N, 3, 64, 64); 0 outside of the fan. The same for the same seed."""
         layout = torch.from_numpy(layouts).to(self.device)
         generator = torch.Generator().manual_seed(seed)
         picture = torch.randn((len(layouts), 1, SIZE, SIZE), generator=generator).to(self.device)
@@ -47,13 +47,13 @@ class Diffusion:
         with torch.inference_mode():
             for step in scheduler.timesteps:
                 times = torch.full((len(layouts),), int(step), device=self.device)
-                clean = self.network(pack(picture, layout, times)).float()
-                picture, _ = scheduler.step(clean, int(step), picture)
+                velocity = self.network(pack(picture, layout, times)).float()
+                picture, _ = scheduler.step(velocity, int(step), picture)
         gray = np.clip(np.rint((picture[:, 0].cpu().numpy() + 1) * 127.5), 0, 255).astype(np.uint8)
         return np.where(layouts[:, 0] >= 0.5, 0, gray).astype(np.uint8)
 
     def simulate(self, spleen: NDArray[np.bool_], rng: np.random.Generator, whole: float = 1.0, steps: int = STEPS) -> Simulated:
-        """A picture of a spleen, as ``simulator.simulate`` makes one; 96 × 96 pixels.
+        """A picture of a spleen, as ``simulator.simulate`` makes one; 64 × 64 pixels.
 
         Args:
             spleen: mask on a 1 mm grid in ultrasound orientation.

@@ -73,7 +73,7 @@ def export_usdm(training: Path, bundle: Path, manifest: Path, version: str) -> d
         "training": {"usdm": {**state, "config": _config(training)}},
         "network_data_format": {
             "inputs": {"image": _described("image", ["noisy picture", *diffusion_network.LAYOUT, "time"], [side, side], [-1, 1])},
-            "outputs": {"pred": _described("image", ["picture"], [side, side], [-1, 1])},
+            "outputs": {"pred": _described("image", ["velocity"], [side, side], [-1, 1])},
         },
     }
     _update(bundle / "configs" / "metadata.json", metadata)
