@@ -60,6 +60,7 @@ def _plate(volume: Any, segmentation: Any, overlay: Any, aim: Aim) -> Plate:
 
     from ..host.render import render_slices
 
+    segmentation.GetDisplayNode().SetVisibility2DFill(overlay is None)  # a fill would tint the colors of the overlay
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "views.png"
         render_slices(volume, path, segmentation, overlay, aim.center, _PIXELS, extent_mm=aim.width, middle_ras=aim.middle, legend=False)

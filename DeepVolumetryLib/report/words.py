@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
@@ -10,22 +11,17 @@ if TYPE_CHECKING:
     from ..measure.measurement import Measurement
     from ..result import SegmentSpec
 
-_UNITS = {
-    "1": "",
-    "mm2": "mm²",
-    "cm2": "cm²",
-    "cm3": "cm³",
-    "mL/m2": "mL/m²",
-    "m2": "m²",
-    "mg/cm3": "mg/cm³",
-    "g/cm2": "g/cm²",
-    "mL/min/{1.73_m2}": "mL/min/1.73 m²",
-}
+_UNITS = {"1": "", "[hnsf'U]": "HU", "mL/min/{1.73_m2}": "mL/min/1.73 m²", "deg": "°"}
+_POWERS = {"2": "²", "3": "³"}
 
 
 def unit_text(unit: str) -> str:
-    """UCUM as people write it."""
-    return _UNITS.get(unit, unit)
+    """UCUM as people write it: "mg/cm3{K2HPO4}" is mg/cm³ K2HPO4."""
+    if unit in _UNITS:
+        return _UNITS[unit]
+    plain, _, annotation = unit.partition("{")
+    plain = re.sub(r"(?<=m)[23](?!\w)", lambda power: _POWERS[power[0]], plain)
+    return f"{plain} {annotation.rstrip('}').replace('_', ' ')}".strip()
 
 
 def number_text(value: float) -> str:

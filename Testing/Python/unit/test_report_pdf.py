@@ -13,6 +13,7 @@ from DeepVolumetryLib.measure.measurement import Measurement
 from DeepVolumetryLib.report.pdf import write_pdf
 from DeepVolumetryLib.report.plates import draw_places, draw_plates
 from DeepVolumetryLib.report.report import InputRecord, Report
+from DeepVolumetryLib.report.words import unit_text
 from DeepVolumetryLib.uncertainty.regions import ReviewRegion
 
 SHA = "0123456789abcdef" * 4
@@ -112,3 +113,19 @@ def test_pictures_of_a_flat_study_show_every_view(a_result):
     assert outlines.titles == ("Coronal", "Transverse")
     assert uncertainty.uncertainty
     assert draw_places(part) is None
+
+
+@pytest.mark.parametrize(
+    ("ucum", "text"),
+    [
+        ("mL", "mL"),
+        ("1", ""),
+        ("mm2", "mm²"),
+        ("mL/m2", "mL/m²"),
+        ("mg/cm3{K2HPO4}", "mg/cm³ K2HPO4"),
+        ("g/cm2", "g/cm²"),
+        ("[hnsf'U]", "HU"),
+    ],
+)
+def test_units_are_written_as_people_write_them(ucum, text):
+    assert unit_text(ucum) == text
