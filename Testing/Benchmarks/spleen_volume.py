@@ -1,6 +1,7 @@
 """Write docs/results-spleen.md: how well volumes of spleens are estimated from true outlines, leaving one real spleen out at a time.
 
-    python Testing/Benchmarks/spleen_volume.py --validation validation.npz --pictures docs/pictures --out docs/results-spleen.md
+    python Testing/Benchmarks/spleen_volume.py --validation validation.npz --networks networks --pictures docs/pictures \\
+        --out docs/results-spleen.md
 
 ``--validation`` is what ``python -m SpleenVolumeLib.training validate`` wrote. No figure in the text is typed by hand. Real and generated
 spleens are never put together.
@@ -57,6 +58,7 @@ SHOWN_TURNED = ("ensemble", "kernel", "dice", "rvae", "resnet18", "loglinear", "
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--validation", type=Path, required=True)
+    parser.add_argument("--networks", type=Path, required=True, help="the folder that training filled; its logs say how long it took")
     parser.add_argument("--pictures", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
     options = parser.parse_args()
@@ -64,10 +66,10 @@ def main() -> None:
     options.pictures.mkdir(parents=True, exist_ok=True)
     for planes in found.turned:
         plot_turned(found, planes, options.pictures / f"spleen-rotation-{planes.replace('+', '-')}.png")
-    options.out.write_text(page(found, options.pictures.name), encoding="utf-8")
+    options.out.write_text(page(found, trained(options.networks), options.pictures.name), encoding="utf-8")
 
 
-def page(found: Validation, pictures: str) -> str:
+def page(found: Validation, training: str, pictures: str) -> str:
     """The whole text."""
     best = best_methods(calibration(found.errors))
     templates = load_templates()
@@ -95,6 +97,10 @@ def page(found: Validation, pictures: str) -> str:
         "of generated shapes and of all real views, leaving out the spleen that is judged. Coverage of real views counts every view; "
         f"they come from {len(first.spleens)} spleens only.",
         intervals(found, best),
+        "## How long the networks were trained",
+        "On one busy core, for all shapes and for each fold. So short a training is no test of an architecture: what a CNN or the "
+        "reconstruction lacks here may be steps.",
+        training,
         "## Each addition narrows the interval",
         additions(found, best),
         "## Turned in the plane (Figs 9 and 10 of the paper)",
@@ -102,6 +108,15 @@ def page(found: Validation, pictures: str) -> str:
         *(f"![MRVA against the turn, {planes}]({pictures}/spleen-rotation-{planes.replace('+', '-')}.png)" for planes in found.turned),
     ]
     return "\n\n".join(parts) + "\n"
+
+
+def trained(networks: Path) -> str:
+    """Steps and seconds of each network, from the logs of its training."""
+    rows = []
+    for name in (entry for entry in TITLES if list(networks.glob(f"{entry}_*/log.csv"))):
+        ends = [path.read_text(encoding="utf-8").splitlines()[-1].split(",") for path in sorted(networks.glob(f"{name}_*/log.csv"))]
+        rows.append([TITLES[name], ", ".join(end[0] for end in ends), f"{sum(float(end[1]) for end in ends):.0f}"])
+    return _table(["network", "steps of 64 (rounded down to 25), each run", "seconds in all"], rows)
 
 
 def goals(found: Validation, best: dict[str, str]) -> str:
