@@ -246,31 +246,19 @@ class GliomaUncertaintyLogic(SegmentationLogic):
     # ---- measuring
 
     def measure(self, result):
-        from DeepVolumetryLib.uncertainty.conformal import ConformalTable
-        from GliomaUncertaintyLib.measurements import measure_glioma
-        from GliomaUncertaintyLib.parameters import Parameters
+        from GliomaUncertaintyLib.live import measure
 
-        return measure_glioma(
-            result.segments,
-            result.image,
-            Parameters.from_dict(result.provenance.parameters),
-            result.probability,
-            result.extras.get("member_volumes_ml"),
-            ConformalTable.from_dict(result.extras.get("conformal", {})),
-        )
+        return measure(result)
 
     def measureAgain(self, measured, changed=None, reviewed=None, parameters=None):
-        from GliomaUncertaintyLib.measurements import remeasure
+        from GliomaUncertaintyLib.live import measure_again
 
-        return remeasure(self.result.segments, self.result.image, measured, reviewed, changed)
+        return measure_again(self.result, measured, changed, reviewed)
 
     def fittingMasks(self, masks, changed):
-        import numpy as np
+        from GliomaUncertaintyLib.live import fitting_masks
 
-        from GliomaUncertaintyLib.nesting import KEYS, nested_after_edit
-
-        nothing = np.zeros_like(next(iter(masks.values())))
-        return nested_after_edit({key: masks.get(key, nothing) for key in KEYS}, changed)
+        return fitting_masks(self.result, masks, changed)
 
     def changesSince(self, prior):
         """The category of RANO 2.0 first, then the change of every volume."""

@@ -3,7 +3,6 @@
 A shell: what the four modules share is in DeepVolumetryLib.panel, what computes is in RenalParenchymaLib.
 """
 
-import dataclasses
 import sys
 from pathlib import Path
 from typing import Annotated, ClassVar
@@ -118,31 +117,19 @@ class RenalParenchymaLogic(SegmentationLogic):
         }
 
     def names(self):
-        from RenalParenchymaLib.segments import TOTALS
+        from RenalParenchymaLib.live import names
 
-        return TOTALS
+        return names()
 
     def measure(self, result):
-        from DeepVolumetryLib.uncertainty.conformal import ConformalTable
-        from RenalParenchymaLib.measurements import measure_kidneys
-        from RenalParenchymaLib.parameters import Parameters
+        from RenalParenchymaLib.live import measure
 
-        return measure_kidneys(
-            result.segments,
-            result.image,
-            Parameters.from_dict(result.provenance.parameters),
-            result.probability,
-            result.extras.get("member_volumes_ml"),
-            ConformalTable.from_dict(result.extras.get("conformal", {})),
-        )
+        return measure(result)
 
     def measureAgain(self, measured, changed=None, reviewed=None, parameters=None):
-        from RenalParenchymaLib.measurements import remeasure
-        from RenalParenchymaLib.parameters import Parameters
+        from RenalParenchymaLib.live import measure_again
 
-        if parameters is not None:
-            measured = dataclasses.replace(measured, parameters=Parameters.from_dict(parameters))
-        return remeasure(self.result.segments, self.result.image, measured, reviewed, changed)
+        return measure_again(self.result, measured, changed, reviewed, parameters)
 
     def makeSample(self):
         """Add the phantom study to the scene and return its volume node."""

@@ -171,10 +171,6 @@ class SpleenVolumeLogic(SegmentationLogic):
     sampleNames: ClassVar = {view: f"{SAMPLE_NAME} {title}" for view, title in list(TITLES.items())[:2]}
     inputTitles = TITLES
 
-    def __init__(self):
-        super().__init__()
-        self._model = (None, None)
-
     def getParameterNode(self):
         return SpleenVolumeParameterNode(super().getParameterNode())
 
@@ -258,29 +254,14 @@ class SpleenVolumeLogic(SegmentationLogic):
     # ---- measuring
 
     def measure(self, result):
-        from SpleenVolumeLib.measurements import measure_spleen
-        from SpleenVolumeLib.parameters import Parameters
+        from SpleenVolumeLib.live import measure
 
-        return measure_spleen(result, Parameters.from_dict(result.provenance.parameters), self._estimators())
+        return measure(result, self.module)
 
     def measureAgain(self, measured, changed=None, reviewed=None, parameters=None):
-        from SpleenVolumeLib.measurements import remeasure
-        from SpleenVolumeLib.parameters import Parameters
+        from SpleenVolumeLib.live import measure_again
 
-        if parameters is not None:
-            self.result.provenance.parameters.update(parameters)
-            parameters = Parameters.from_dict(parameters)
-        return remeasure(self.result, measured, parameters, changed)
-
-    def _estimators(self):
-        """Those of the bundle that made the result, loaded once."""
-        from DeepVolumetryLib.bundle import find_bundle
-        from DeepVolumetryLib.modules import find
-
-        name = self.result.provenance.model_name
-        if self._model[0] != name:
-            self._model = (name, find(self.module).submodule("model").volume_model(find_bundle(self.module, name)))
-        return self._model[1]
+        return measure_again(self.result, measured, changed, parameters=parameters)
 
     # ---- showing
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import qt
 from slicer.i18n import tr as _
 
-from .measurementTable import number
+from ..study.measurementTable import number
 from .message import Message
 
 FOUND, MARKED, ENTERED = "found", "marked", "entered"

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from slicer.i18n import tr as _
 
-from .measurementTable import number
+from ..study.measurementTable import number
 
 if TYPE_CHECKING:
-    from .certainty import Certainty
+    from ..study.certainty import Certainty
 
 
 class CertaintySection:
@@ -50,7 +50,7 @@ class CertaintySection:
     def _make(self, result, node) -> Certainty | None:
         if result is None or node is None:
             return None
-        from .certainty import Certainty  # needs scipy, which Slicer's start must not wait for
+        from ..study.certainty import Certainty  # needs scipy, which Slicer's start must not wait for
 
         return Certainty(result, node)
 

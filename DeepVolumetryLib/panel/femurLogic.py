@@ -33,9 +33,9 @@ class FemurLogic(SegmentationLogic):
         self._calibrated: dict[str, Any] | None = None
 
     def names(self):
-        from FemurQCTLib.segments import BOTH, SIDES, TOTAL_HIP, display_name, key
+        from FemurQCTLib.live import names
 
-        return {segment: display_name(segment) for segment in (*(key(side, TOTAL_HIP) for side in SIDES), BOTH)}
+        return names()
 
     def forget(self) -> None:
         self._removePlanes()
@@ -49,27 +49,9 @@ class FemurLogic(SegmentationLogic):
     # ---- measuring
 
     def measure(self, result):
-        from DeepVolumetryLib.measure.measurement import Measurement
-        from DeepVolumetryLib.uncertainty.conformal import ConformalTable
-        from FemurQCTLib.calibration import Calibration
-        from FemurQCTLib.measurements import TARGET, measure_femora
-        from FemurQCTLib.parameters import Parameters
-        from FemurQCTLib.regions import Frame, planes_from_dict
+        from FemurQCTLib.live import measure
 
-        extras = result.extras
-        return measure_femora(
-            result.segments,
-            result.image,
-            Parameters.from_dict(result.provenance.parameters),
-            Calibration.from_dict(extras["calibration"]) if extras.get("calibration") else None,
-            extras.get("why_none", ""),
-            result.probability.get(TARGET),
-            extras.get("member_volumes_ml"),
-            ConformalTable.from_dict(extras.get("conformal", {})),
-            {side: Frame.from_dict(frame) for side, frame in extras.get("frames", {}).items()},
-            {side: planes_from_dict(planes) for side, planes in extras.get("planes", {}).items()},
-            further=[Measurement.from_dict(row) for row in extras.get("strength", ())],
-        )
+        return measure(result)
 
     def measureAgain(self, measured, changed=None, reviewed=None, parameters=None):
         from FemurQCTLib.measurements import remeasure
@@ -120,11 +102,9 @@ class FemurLogic(SegmentationLogic):
     def _keep(self, measured) -> None:
         """Calibration, planes and density of the result as they are now, in the scene too."""
         from DeepVolumetryLib.mrml.overlay import show_maps
-        from FemurQCTLib.products import DENSITY_MAP, density_map, extras_of
+        from FemurQCTLib.live import keep
 
-        self.result.extras.update(extras_of(measured))
-        density = density_map(self.result.image, measured.sides)
-        self.result.maps = {} if density is None else {DENSITY_MAP: density}
+        keep(self.result, measured)
         if self.inputNode is not None:
             self.nodes.maps.update(show_maps(self.result, self.inputNode))
 
@@ -218,17 +198,10 @@ class FemurLogic(SegmentationLogic):
 
     def _regionsOf(self, sides, masks, box) -> dict[str, Any]:
         """Segment key -> mask in a box, of the regions of some sides."""
-        from FemurQCTLib.regions import Frame, divide, planes_from_dict
-        from FemurQCTLib.segments import FEMUR, REGIONS, key
+        from FemurQCTLib.live import regions_of
 
         part = self.result.image.cropped([axis.start for axis in box], [axis.stop for axis in box])
-        found = {}
-        for side in sides:
-            frame, planes = (self.result.extras.get(name, {}).get(side) for name in ("frames", "planes"))
-            if frame and planes:
-                regions = divide(masks[key(side, FEMUR)], part, Frame.from_dict(frame), planes_from_dict(planes))
-                found |= {key(side, region): regions[region] for region in REGIONS}
-        return found
+        return regions_of(self.result, sides, masks, part)
 
     def _removePlanes(self) -> None:
         for node, tag in self._observed:

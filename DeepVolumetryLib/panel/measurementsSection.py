@@ -12,7 +12,7 @@ import slicer
 from slicer.i18n import tr as _
 
 from ..errors import DeepVolumetryError
-from . import measurementTable
+from ..study import measurementTable
 from .message import Message
 
 if TYPE_CHECKING:

@@ -106,7 +106,7 @@ def shown_range(panel):
 
 @pytest.mark.parametrize("threshold", [0, 40, 90, 100])
 def test_slider_says_the_volume_without_and_with_what_is_uncertain(a_segmented_panel, threshold):
-    from DeepVolumetryLib.panel import measurementTable
+    from DeepVolumetryLib.study import measurementTable
 
     panel, result = a_segmented_panel, a_segmented_panel.logic.result
     panel.look_at("TC")

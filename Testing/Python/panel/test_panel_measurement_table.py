@@ -7,7 +7,7 @@ import math
 import pytest
 
 from DeepVolumetryLib.measure.measurement import Measurement
-from DeepVolumetryLib.panel import measurementTable
+from DeepVolumetryLib.study import measurementTable
 
 
 @pytest.fixture

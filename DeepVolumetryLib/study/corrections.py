@@ -5,7 +5,7 @@ Only the boxes that hold a segment are looked at, so a stroke of the brush costs
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -21,11 +21,23 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..result import Result, SegmentSpec
-    from ..uncertainty.regions import ReviewRegion
 
     Box = tuple[slice, slice, slice]
 
 EMPTY: Box = (slice(0, 0), slice(0, 0), slice(0, 0))
+
+
+@dataclass
+class Mark:
+    """A region inside of which something was edited.
+
+    Attributes:
+        before: what was decided about it before the edit.
+        untouched: segment key -> its mask inside the region's box before the edit.
+    """
+
+    before: str
+    untouched: dict[str, NDArray[np.bool_]] = field(default_factory=dict)
 
 
 class Corrections:
@@ -41,6 +53,7 @@ class Corrections:
         self._matrix = None
         self._stamps: dict[str, int] = {}
         self._boxes: dict[str, Box] = {}
+        self._marks: dict[int, Mark] = {}
         for key in result.segments:
             labelmap = self._labelmap(key)
             self._stamps[key] = labelmap.GetMTime() if labelmap else 0
@@ -51,6 +64,11 @@ class Corrections:
         changed = {key for key in self._known() if self._takeOverSegment(key)}
         mark_edited(self.node, changed)
         return changed
+
+    def decide(self, number: int, reviewed: str) -> None:
+        """What the user says about a region holds until its structure is edited again."""
+        self._marks.pop(number, None)
+        self.result.regions[number] = replace(self.result.regions[number], reviewed=reviewed)
 
     def addSegment(self, spec: SegmentSpec) -> None:
         """An empty segment for what the model did not find; what the user draws in it is the user's (MANUAL)."""
@@ -110,22 +128,26 @@ class Corrections:
         different = old != mask[whole]
         if not different.any():
             return False
-        self._markFixed(key, different, whole)
+        self._markFixed(key, old, different, whole)
         return True
 
-    def _markFixed(self, key: str, different: NDArray[np.bool_], whole: Box) -> None:
-        """A region counts as fixed once its own structure was changed inside of it."""
-
-        def isHit(region: ReviewRegion) -> bool:
-            if region.reviewed == "fixed" or not belongs(key, region.target):
-                return False
-            box = tuple(
-                slice(max(low - s.start, 0), max(min(high, s.stop) - s.start, 0))
-                for low, high, s in zip(*region.box_kji, whole, strict=True)
-            )
-            return bool(different[box].any())
-
-        self.result.regions = [replace(region, reviewed="fixed") if isHit(region) else region for region in self.result.regions]
+    def _markFixed(self, key: str, old: NDArray[np.bool_], different: NDArray[np.bool_], whole: Box) -> None:
+        """A region counts as fixed while its own structure differs inside of it; once an edit is undone it is what it was before."""
+        for number, region in enumerate(self.result.regions):
+            if not belongs(key, region.target):
+                continue
+            box = tuple(slice(low, high) for low, high in zip(*region.box_kji, strict=True))
+            mine, theirs = shared(box, whole)
+            if not different[theirs].any():
+                continue
+            mark = self._marks.setdefault(number, Mark(region.reviewed))
+            if key not in mark.untouched:
+                mark.untouched[key] = self.result.segments[key][box].copy()
+                mark.untouched[key][mine] = old[theirs]
+            same = all((self.result.segments[name][box] == mask).all() for name, mask in mark.untouched.items())
+            self.result.regions[number] = replace(region, reviewed=mark.before if same else "fixed")
+            if same:
+                del self._marks[number]
 
     def _labelmap(self, key: str) -> Any:
         if self.node.GetSegmentation().GetSegment(key) is None:
@@ -181,3 +203,12 @@ def union(a: Box, b: Box) -> Box:
         return b if a == EMPTY else a
     k, j, i = (slice(min(p.start, q.start), max(p.stop, q.stop)) for p, q in zip(a, b, strict=True))
     return k, j, i
+
+
+def shared(a: Box, b: Box) -> tuple[Box, Box]:
+    """What two boxes share, as places inside of the one and of the other; empty where they share nothing."""
+    edges = [(max(p.start, q.start), min(p.stop, q.stop)) for p, q in zip(a, b, strict=True)]
+    mine, theirs = (
+        tuple(slice(max(low - s.start, 0), max(high - s.start, 0)) for (low, high), s in zip(edges, box, strict=True)) for box in (a, b)
+    )
+    return mine, theirs

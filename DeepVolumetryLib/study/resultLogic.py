@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from slicer.ScriptedLoadableModule import ScriptedLoadableModuleLogic
 
 if TYPE_CHECKING:
     import numpy as np
@@ -19,7 +16,7 @@ if TYPE_CHECKING:
     from .corrections import Corrections
 
 
-class ResultLogic(ScriptedLoadableModuleLogic):
+class ResultLogic:
     """Keeps the result of the last run up to date with edits and reviews.
 
     Attributes:
@@ -39,6 +36,7 @@ class ResultLogic(ScriptedLoadableModuleLogic):
         self._sources: dict[str, Any] = {}
         self._moved: dict[str, Any] = {}
         self._corrections: dict[str, Corrections] = {}
+        self._decisions: list[tuple[str, int, str]] = []
         self._measured: Any = None
 
     @property
@@ -80,13 +78,14 @@ class ResultLogic(ScriptedLoadableModuleLogic):
         self._forgetMoved()
         self.result, self.nodes, self._sources = result, nodes, dict(sources)
         self._corrections = {part: Corrections(nodes.parts[part].segmentation, result.parts[part]) for part in result.parts}
+        self._decisions = []
         self._measured = None
 
     def forget(self) -> None:
         """Let go of the result, after its nodes have left the scene."""
         self._forgetMoved()
         self.result = self.nodes = self._measured = None
-        self._corrections = {}
+        self._corrections, self._decisions = {}, []
 
     # ---- correcting
 
@@ -147,9 +146,18 @@ class ResultLogic(ScriptedLoadableModuleLogic):
     def setReviewed(self, index: int, how: str = "looks_right") -> None:
         """Mark a review region, by its position in `Result.places`; the intervals narrow."""
         part, number = self.result.places()[index]
-        regions = self.result.parts[part].regions
-        regions[number] = replace(regions[number], reviewed=how)
+        self._decisions.append((part, number, self.result.parts[part].regions[number].reviewed))
+        self._corrections[part].decide(number, how)
         self._update(())
+
+    def undoReview(self) -> int:
+        """Take the last `setReviewed` back. Returns the position of its region in `Result.places`, -1 if there is nothing to take back."""
+        if not self._decisions:
+            return -1
+        part, number, before = self._decisions.pop()
+        self._corrections[part].decide(number, before)
+        self._update(())
+        return self.result.places().index((part, number))
 
     def setParameters(self, parameters: Mapping[str, Any]) -> None:
         """Measure the result with other facts about the patient."""
@@ -215,6 +223,17 @@ class ResultLogic(ScriptedLoadableModuleLogic):
         return None
 
     # ---- showing
+
+    def showPlace(self, index: int, zoom: bool) -> None:
+        """Let all views show a review region, by its position in `Result.places`."""
+        from ..mrml.focus import jump_to, size_mm, zoom_on
+
+        part, number = self.result.places()[index]
+        result = self.result.parts[part]
+        region = result.regions[number]
+        if zoom:
+            zoom_on(region.center_ras_mm, size_mm(region.box_kji, result.image.spacing))
+        jump_to(region.center_ras_mm)
 
     def targets(self) -> dict[str, str]:
         """Targets that have an uncertainty map, those of companions as `part_target` calls them: target -> what people call it."""
