@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,6 +23,7 @@ from .report_files import Extras
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ..engine.session import Session
     from ..result import Result
 
 MODULE = typer.Argument(..., metavar="MODULE", help="renal, glioma, spleen or femur", show_default=False)
@@ -92,29 +95,63 @@ def segment(
 ) -> None:
     """Segment a study, measure it and say how sure that is."""
     began = time.perf_counter()
-    entry = find(module)
-    extras = Extras(pdf, dicom, deidentify, label)
-    if prior is not None and not prior.exists():
-        raise InputError(f"The prior report {prior} was not found. Check the path.")
-    if scene:
-        from .scene import require_scene
-
-        require_scene()
-    given = {
-        "members": members, "seed": seed, "speed": speed, "method": method, "uncertainty": uncertainty, "scheme": scheme,
-        "prior": None if prior is None else str(prior), "age": age, "sex": sex,
-        "height_cm": height, "weight_kg": weight, "creatinine_mg_dl": creatinine, "length_mm": length, "depth_mm": depth,
-        "phantom": phantom, "kvp": kvp, "contrast": contrast, "strength": strength,
-        **turned(entry, turn), **calibrated(calibration, certificate),
-    }  # fmt: skip
-    sizes = PixelSizes.parse(spacing, frame, INPUTS[entry.key][0].name)
-    parameters = {name: value for name, value in given.items() if value is not None}
-    entry.parameters(parameters)
+    order = Order.of(locals())
     terminal = Terminal(quiet, as_json)
-    document = run(
-        entry, inputs, out, parameters, terminal, bundle, device, scene=scene, pictures=pictures, began=began, sizes=sizes, extras=extras
-    )
-    terminal.report(document)
+    terminal.report(order.run(out, terminal, began=began))
+
+
+@dataclass(frozen=True)
+class Order:
+    """What the options of ``segment`` ask for, checked as far as that goes without reading an image."""
+
+    entry: ModuleEntry
+    inputs: list[str]
+    parameters: dict[str, Any]
+    bundle: str = ""
+    device: str = "auto"
+    scene: bool = False
+    pictures: bool = False
+    sizes: PixelSizes = field(default_factory=PixelSizes)
+    extras: Extras = field(default_factory=Extras)
+
+    @classmethod
+    def of(cls, given: Mapping[str, Any]) -> Order:
+        """From the arguments of `segment`, by their names there.
+
+        Raises:
+            InputError: if a value is out of its range, or does not fit the module.
+        """
+        entry = find(given["module"])
+        prior = given["prior"]
+        if prior is not None and not Path(prior).exists():
+            raise InputError(f"The prior report {prior} was not found. Check the path.")
+        if given["scene"]:
+            from .scene import require_scene
+
+            require_scene()
+        parameters = {name: given[option] for name, option in _PARAMETERS.items()} | {"prior": None if prior is None else str(prior)}
+        parameters |= {**turned(entry, given["turn"]), **calibrated(given["calibration"], given["certificate"])}
+        parameters = {name: value for name, value in parameters.items() if value is not None}
+        sizes = PixelSizes.parse(given["spacing"], given["frame"], INPUTS[entry.key][0].name)
+        entry.parameters(parameters)
+        extras = Extras(given["pdf"], given["dicom"], given["deidentify"], given["label"])
+        return cls(
+            entry, list(given["inputs"]), parameters, given["bundle"], given["device"], given["scene"], given["pictures"], sizes, extras
+        )
+
+    def run(self, out: Path, terminal: Terminal, **further: Any) -> dict[str, Any]:
+        """Run it; `further` is for `run`, which says what it raises."""
+        return run(
+            self.entry, self.inputs, out, self.parameters, terminal, self.bundle, self.device,
+            scene=self.scene, pictures=self.pictures, sizes=self.sizes, extras=self.extras, **further,
+        )  # fmt: skip
+
+
+_PARAMETERS = {
+    **{name: name for name in ("members", "seed", "speed", "method", "uncertainty", "scheme", "age", "sex")},
+    **{name: name for name in ("phantom", "kvp", "contrast", "strength")},
+    "height_cm": "height", "weight_kg": "weight", "creatinine_mg_dl": "creatinine", "length_mm": "length", "depth_mm": "depth",
+}  # fmt: skip
 
 
 def turned(entry: ModuleEntry, texts: list[str]) -> dict[str, Any]:
@@ -175,8 +212,16 @@ def run(
     began: float | None = None,
     sizes: PixelSizes | None = None,
     extras: Extras | None = None,
+    session: Session | None = None,
+    called: Mapping[str, str] | None = None,
+    seen: Callable[[Result], object] | None = None,
 ) -> dict[str, Any]:
     """Read, segment and write one study; returns the report that was written.
+
+    Args:
+        session: keeps networks loaded from study to study; a new one if None.
+        called: input -> what stands for its path in the report, where its files were brought from elsewhere.
+        seen: is shown the result before it is written.
 
     Raises:
         InputError: if an input or a parameter cannot be used; nothing is written.
@@ -192,16 +237,18 @@ def run(
         with progress.phase("Reading", share=0.05):
             paths, guessed = assign(inputs, INPUTS[entry.key], guess_of(entry))
             files = read(paths, INPUTS[entry.key], sizes)
-            records = [file.record() for file in files]
+            records = [replace(record, path=(called or {}).get(record.name, record.path)) for record in (file.record() for file in files)]
             sources = extras.sources(files, sizes.frame if sizes else {})
             if parameters.get("prior"):
                 entry.submodule("prior").check(parameters["prior"], records)
         read_seconds = progress.seconds["Reading"]
-        result = Session().run(entry, {file.name: file.image for file in files}, parameters, progress, path, device)
+        result = (session or Session()).run(entry, {file.name: file.image for file in files}, parameters, progress, path, device)
     result.warnings[:0] = [*guessed, *(note for file in files for note in file.notes)]
     if parameters.get("prior"):
         entry.submodule("prior").add_change(result, parameters["prior"], records)
     preprocess = read_seconds + result.provenance.seconds.get("preprocess", 0.0)
+    if seen is not None:
+        seen(result)
     writing = time.perf_counter()
     with results.written(out, result) as folder:
         if pictures:

@@ -148,8 +148,8 @@ class Worker:
         os._exit(0)
 
 
-def _private_pipes() -> tuple[IO[bytes], IO[bytes]]:
-    """Standard input and output for messages alone.
+def private_pipes() -> tuple[IO[bytes], IO[bytes]]:
+    """Standard input and output of this process for messages alone.
 
     Output of libraries, in C too, is sent to standard error. Standard input becomes the null device: on Windows a
     library that looks at it while it is being read would wait for ever.
@@ -172,7 +172,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--parent", type=int, required=True, help="process id of the client")
     parser.add_argument("--idle-seconds", type=float, default=600, help="leave after this time without a run")
     options = parser.parse_args(arguments)
-    Worker(*_private_pipes(), options.parent, options.idle_seconds).serve()
+    Worker(*private_pipes(), options.parent, options.idle_seconds).serve()
 
 
 if __name__ == "__main__":
