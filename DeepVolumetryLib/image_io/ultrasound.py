@@ -177,9 +177,7 @@ def _gray(values: NDArray[Any]) -> tuple[NDArray[np.uint8], list[str]]:
     spread = color.max(-1) - color.min(-1)
     notes = []
     if (spread > _COLORED).mean() > _COLORED_SHARE:
-        notes.append(
-            "Part of the picture is in color (Doppler, perhaps), which hides the tissue there. Better use plain B-mode."
-        )
+        notes.append("Part of the picture is in color (Doppler, perhaps), which hides the tissue there. Better use plain B-mode.")
     return np.clip(np.rint(color @ _LUMA), 0, 255).astype(np.uint8), notes
 
 

@@ -51,8 +51,8 @@ def calibrated_region(header: Dataset, gray: NDArray[np.uint8], name: str) -> Ca
     Raises:
         InputError: if the regions are a Doppler spectrum, M-mode or the like only.
     """
-    regions = [_Region.of(item, gray) for item in header.get("SequenceOfUltrasoundRegions", None) or ()]
-    regions = [region for region in regions if region is not None]
+    stated = (_Region.of(item, gray) for item in header.get("SequenceOfUltrasoundRegions", None) or ())
+    regions = [region for region in stated if region is not None]
     if not regions:
         return None
     pictures = [region for region in regions if region.format in (0, _TWO_DIMENSIONAL)]
