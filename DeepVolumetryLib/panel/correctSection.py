@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from ..result import SegmentSpec
 
 DEBOUNCE_MS = 30
-EDITS = ("SourceRepresentationModified", "SegmentAdded", "SegmentRemoved")
+# Undo and redo of the Segment Editor tell only that segments were modified.
+EDITS = ("SourceRepresentationModified", "SegmentModified", "SegmentAdded", "SegmentRemoved")
 
 
 class CorrectSection(VTKObservationMixin):

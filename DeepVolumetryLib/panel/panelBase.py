@@ -27,6 +27,7 @@ from .modelSection import ModelSection
 from .reviewSection import ReviewSection
 from .runSection import RunSection
 from .shapesSection import ShapesSection
+from .shortcuts import REVIEW_KEYS, Shortcuts
 
 FOLDER = Path(__file__).parent
 PARTS = {
@@ -75,7 +76,8 @@ class VolumetryWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.inputsSection = InputsSection(self.ui, self.logic, self.inputs, self._refreshReady)
         self.modelSection = ModelSection(self.ui, self.logic.module, self._ensureDependencies)
         self.runSection = RunSection(self.ui, self.onSegment, self.onCancel, self.poll)
-        self.reviewSection = ReviewSection(self.ui, self._onReviewed, self._onRegionSelected, self._showOverlay)
+        self.reviewSection = ReviewSection(self.ui, self._onReviewed, self._onRegionSelected, self._showOverlay, self._onUndoReview)
+        self.shortcuts = Shortcuts(self.ui, REVIEW_KEYS)
         self.correctSection = CorrectSection(self.ui, self._onEdited, self._onCutOff, self._onAddSegment)
         self.measurementsSection = MeasurementsSection(self.ui, self.logic.changesSince)
         self.partSections = [PARTS[part](self.ui, self.logic) for part in self.parts]
@@ -101,6 +103,7 @@ class VolumetryWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.runSection.stop()
         self._disconnectParameterNode()
         self.correctSection.cleanup()
+        self.shortcuts.cleanup()
         for section in self.partSections:
             section.cleanup()
         self.logic.close()
@@ -110,11 +113,13 @@ class VolumetryWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._connectParameterNode()
         self.inputsSection.preselect()
         self.correctSection.enter()
+        self.shortcuts.enter()
 
     def exit(self) -> None:
         self._isEntered = False
         self._disconnectParameterNode()
         self.correctSection.exit()
+        self.shortcuts.exit()
 
     def onSceneStartClose(self, caller, event) -> None:
         if self.logic.isRunning:
@@ -251,15 +256,22 @@ class VolumetryWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
             self.inputsSection.refresh()
             self._refreshMeasurements()
 
-    def _onReviewed(self, index: int) -> None:
-        self.logic.setReviewed(index)
+    def _onReviewed(self, index: int, how: str) -> None:
+        self.logic.setReviewed(index, how)
         self._refreshAfterCorrection()
+
+    def _onUndoReview(self) -> int:
+        index = self.logic.undoReview()
+        if index >= 0:
+            self._refreshAfterCorrection()
+        return index
 
     def _onEdited(self) -> None:
         if self.logic.remeasure():
             self._refreshAfterCorrection()
 
     def _onRegionSelected(self, index: int) -> None:
+        self.logic.showPlace(index, self.ui.zoomCheckBox.checked)
         self.correctSection.showRegion(self.logic.result.review_list()[index].target)
 
     def _onCutOff(self, probability: float) -> None:

@@ -23,16 +23,22 @@ class ReviewSection:
 
     Args:
         ui: the panel's widgets.
-        onReviewed: called with the index of a region that looks right.
-        onSelected: called with the index of the region that was jumped to.
+        onReviewed: called with the index of a region and what was decided, "looks_right" or "fixed".
+        onSelected: called with the index of the region that the views are to show.
         onOverlayChanged: called when the overlay must be drawn anew.
+        onUndo: takes the last decision back and returns the index of its region, -1 if there is none.
     """
 
     def __init__(
-        self, ui, onReviewed: Callable[[int], None], onSelected: Callable[[int], None], onOverlayChanged: Callable[[], None]
+        self,
+        ui,
+        onReviewed: Callable[[int, str], None],
+        onSelected: Callable[[int], None],
+        onOverlayChanged: Callable[[], None],
+        onUndo: Callable[[], int],
     ) -> None:
         self.ui = ui
-        self._onReviewed, self._onSelected, self._onOverlayChanged = onReviewed, onSelected, onOverlayChanged
+        self._onReviewed, self._onSelected, self._onOverlayChanged, self._onUndo = onReviewed, onSelected, onOverlayChanged, onUndo
         self._regions: Sequence[ReviewRegion] = ()
         self._names: Mapping[str, str] = {}
         self._filling = False
@@ -41,7 +47,10 @@ class ReviewSection:
         ui.regionTable.connect("itemSelectionChanged()", self._onRowSelected)
         ui.previousButton.connect("clicked(bool)", lambda: self.step(-1))
         ui.nextButton.connect("clicked(bool)", lambda: self.step(1))
-        ui.looksRightButton.connect("clicked(bool)", self._onLooksRight)
+        ui.looksRightButton.connect("clicked(bool)", lambda: self._decide("looks_right"))
+        ui.fixedButton.connect("clicked(bool)", lambda: self._decide("fixed"))
+        ui.undoReviewButton.connect("clicked(bool)", self._undo)
+        ui.zoomCheckBox.connect("toggled(bool)", self._onZoomToggled)
         ui.overlayCheckBox.connect("toggled(bool)", self._overlayChanged)
         ui.overlayTargetComboBox.connect("currentIndexChanged(int)", self._overlayChanged)
         ui.backgroundComboBox.connect("currentIndexChanged(int)", self._overlayChanged)
@@ -89,7 +98,8 @@ class ReviewSection:
         self._filling = False
         for widget in (self.ui.overlayCheckBox, combo, self.ui.opacitySlider, self.ui.thresholdSlider):
             widget.setEnabled(bool(targets))
-        for widget in (self.ui.previousButton, self.ui.nextButton, self.ui.looksRightButton, self.ui.regionTable):
+        ui = self.ui
+        for widget in (ui.previousButton, ui.nextButton, ui.looksRightButton, ui.fixedButton, ui.undoReviewButton, ui.regionTable):
             widget.setEnabled(bool(regions))
         self._summarize(bool(targets))
 
@@ -109,7 +119,7 @@ class ReviewSection:
             self.select((self.current + by) % len(self._regions) if self.current >= 0 else 0)
 
     def select(self, index: int) -> None:
-        """Select a region; all slice views jump to it."""
+        """Select a region; all views jump to it."""
         if self.current == index:
             self._onRowSelected()
         self.ui.regionTable.selectRow(index)
@@ -117,18 +127,26 @@ class ReviewSection:
     def _onRowSelected(self) -> None:
         if self._filling or not 0 <= self.current < len(self._regions):
             return
-        slicer.vtkMRMLSliceNode.JumpAllSlices(
-            slicer.mrmlScene, *self._regions[self.current].center_ras_mm, slicer.vtkMRMLSliceNode.CenteredJumpSlice
-        )
         combo = self.ui.overlayTargetComboBox
         combo.setCurrentIndex(max(combo.findData(self._regions[self.current].target), 0))
         self._onSelected(self.current)
 
-    def _onLooksRight(self) -> None:
+    def _onZoomToggled(self, isOn: bool) -> None:
+        if isOn:
+            self._onRowSelected()
+        else:
+            slicer.util.resetSliceViews()
+
+    def _undo(self) -> None:
+        index = self._onUndo()
+        if index >= 0:
+            self.select(index)
+
+    def _decide(self, how: str) -> None:
         if not self._regions:
             return
         index = max(self.current, 0)
-        self._onReviewed(index)
+        self._onReviewed(index, how)
         left = [i for i, region in enumerate(self._regions) if not region.reviewed]
         if left:
             self.select(next((i for i in left if i > index), left[0]))
@@ -182,6 +200,8 @@ class ReviewSection:
             self.message.info(_("The model is sure everywhere: there is no place to review."))
         else:
             done = sum(bool(region.reviewed) for region in self._regions)
+            stake = sum(region.at_stake_ml for region in self._regions)
             left = sum(region.at_stake_ml for region in self._regions if not region.reviewed)
-            text = _("{done} of {total} places reviewed, {left} mL still at stake.")
-            self.message.hint(text.format(done=done, total=len(self._regions), left=f"{left:.1f}"))
+            share = 100 * (stake - left) / stake if stake else 100
+            text = _("{done} of {total} places reviewed, {share} % of the volume at stake; {left} mL are left.")
+            self.message.hint(text.format(done=done, total=len(self._regions), share=f"{share:.0f}", left=f"{left:.1f}"))

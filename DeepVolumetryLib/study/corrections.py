@@ -27,6 +27,26 @@ if TYPE_CHECKING:
 EMPTY: Box = (slice(0, 0), slice(0, 0), slice(0, 0))
 
 
+@dataclass(frozen=True)
+class Drawn:
+    """A mask as the model drew it, small."""
+
+    box: Box
+    bits: NDArray[np.uint8]
+    count: int
+
+    @classmethod
+    def of(cls, mask: NDArray[np.bool_], box: Box) -> Drawn:
+        """A mask (K, J, I) that is empty outside of a box."""
+        return cls(box, np.packbits(mask[box]), int(np.count_nonzero(mask[box])))
+
+    def isSame(self, mask: NDArray[np.bool_], box: Box) -> bool:
+        """True if a mask, which is empty outside of a box of its own, is this one."""
+        if np.count_nonzero(mask[box]) != self.count:
+            return False
+        return np.array_equal(np.packbits(mask[self.box]), self.bits)
+
+
 @dataclass
 class Mark:
     """A region inside of which something was edited.
@@ -46,6 +66,9 @@ class Corrections:
     Args:
         node: segmentation on the grid of the result, with the result's keys as segment IDs.
         result: its masks are changed in place.
+
+    Attributes:
+        edited: keys of the segments that are not as the model drew them.
     """
 
     def __init__(self, node: Any, result: Result) -> None:
@@ -54,15 +77,21 @@ class Corrections:
         self._stamps: dict[str, int] = {}
         self._boxes: dict[str, Box] = {}
         self._marks: dict[int, Mark] = {}
+        self._drawn: dict[str, Drawn] = {}
+        self.edited: set[str] = set(result.extras.get("edited_segments", ()))
         for key in result.segments:
             labelmap = self._labelmap(key)
             self._stamps[key] = labelmap.GetMTime() if labelmap else 0
             self._boxes[key] = self._box(labelmap)
+            self._drawn[key] = Drawn.of(result.segments[key], self._boxes[key])
 
     def takeOver(self) -> set[str]:
         """Update the masks and the regions from the scene. Returns the keys of the segments that changed."""
         changed = {key for key in self._known() if self._takeOverSegment(key)}
-        mark_edited(self.node, changed)
+        different = {key for key in changed if self._isEdited(key)}
+        self.edited = (self.edited - changed) | different
+        # Not those that an undo brought back: another change would cost the Segment Editor its redo.
+        mark_edited(self.node, different)
         return changed
 
     def decide(self, number: int, reviewed: str) -> None:
@@ -113,6 +142,9 @@ class Corrections:
     def _known(self) -> list[str]:
         present = set(self.node.GetSegmentation().GetSegmentIDs())
         return [key for key in self.result.segments if key in present or self._boxes[key] != EMPTY]
+
+    def _isEdited(self, key: str) -> bool:
+        return key not in self._drawn or not self._drawn[key].isSame(self.result.segments[key], self._boxes[key])
 
     def _takeOverSegment(self, key: str) -> bool:
         labelmap = self._labelmap(key)

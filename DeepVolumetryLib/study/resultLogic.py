@@ -136,8 +136,7 @@ class ResultLogic:
                 continue
             if not part:
                 changed |= self._letOthersFollow(changed)
-            extras = self.result.parts[part].extras
-            extras["edited_segments"] = sorted({*extras.get("edited_segments", ()), *changed})
+            self.result.parts[part].extras["edited_segments"] = sorted(corrections.edited)
             everything |= {part_target(part, key) for key in changed}
         if everything:
             self._update(everything)

@@ -103,6 +103,7 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
         self._node_events = Observations(self, self.updateWidgetFromMRML)
         self._shown: tuple = (None, None, "")
         self._effects: dict[str, QObject] = {}
+        self._history = None
         layout = QVBoxLayout(self)
         layout.setContentsMargins(4, 4, 4, 4)
         layout.addLayout(self._selectors())
@@ -350,10 +351,34 @@ class qMRMLSegmentEditorWidget(qMRMLWidget):
         self._show(("SpecifyGeometryButton",), visible)
 
     def _ignored(self, *_arguments) -> None:
-        """Needs views or an undo stack with voxels in it; a panel only has to be able to call it."""
+        """Needs views; a panel only has to be able to call it."""
 
     installKeyboardShortcuts = uninstallKeyboardShortcuts = setupViewObservations = removeViewObservations = _ignored
-    updateEffectList = saveStateForUndo = undo = redo = _ignored
+    updateEffectList = _ignored
+
+    # --- undo, with the history that Slicer's widget has
+    def _history_of(self, segmentation):
+        import slicer
+
+        if self._history is None:
+            self._history = slicer.vtkSegmentationHistory()
+            self._history.SetMaximumNumberOfStates(10)
+        wanted = segmentation.GetSegmentation() if segmentation else None
+        if self._history.GetSegmentation() is not wanted:
+            self._history.SetSegmentation(wanted)
+        return self._history
+
+    def saveStateForUndo(self) -> None:
+        if self.segmentationNode() is not None:
+            self._history_of(self.segmentationNode()).SaveState()
+
+    def undo(self) -> None:
+        if self.segmentationNode() is not None:
+            self._history_of(self.segmentationNode()).RestorePreviousState()
+
+    def redo(self) -> None:
+        if self.segmentationNode() is not None:
+            self._history_of(self.segmentationNode()).RestoreNextState()
 
     def setEffectNameOrder(self, names) -> None:
         self.setProperty("_effect_order", list(names))
