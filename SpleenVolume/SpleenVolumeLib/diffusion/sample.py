@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from DeepVolumetryLib.bundle import Bundle
 
 STEPS = 25
+GUIDANCE = 3.0
+"""How far a step goes beyond what a layout without the spleen would give: the guidance of Ho and Salimans (2022, arXiv 2207.12598),
+with the empty layout in place of none (ours). A briefly trained network barely keeps to its layout without it."""
 
 
 class Diffusion:
@@ -38,9 +41,10 @@ class Diffusion:
         network.load_state_dict(bundle.state_dict("usdm"))
         return cls(network.float(), device)
 
-    def sample(self, layouts: NDArray[np.float32], seed: int = 0, steps: int = STEPS) -> NDArray[np.uint8]:
+    def sample(self, layouts: NDArray[np.float32], seed: int = 0, steps: int = STEPS, guidance: float = GUIDANCE) -> NDArray[np.uint8]:
         """Pictures (N, 64, 64) of layouts (N, 3, 64, 64); 0 outside of the fan. The same for the same seed."""
         layout = torch.from_numpy(layouts).to(self.device)
+        empty = torch.stack([layout[:, 0], layout[:, 1] + layout[:, 2], torch.zeros_like(layout[:, 2])], 1)
         generator = torch.Generator().manual_seed(seed)
         picture = torch.randn((len(layouts), 1, SIZE, SIZE), generator=generator).to(self.device)
         scheduler = sampling_scheduler(steps)
@@ -48,6 +52,9 @@ class Diffusion:
             for step in scheduler.timesteps:
                 times = torch.full((len(layouts),), int(step), device=self.device)
                 velocity = self.network(pack(picture, layout, times)).float()
+                if guidance != 1:
+                    without = self.network(pack(picture, empty, times)).float()
+                    velocity = without + guidance * (velocity - without)
                 picture, _ = scheduler.step(velocity, int(step), picture)
         gray = np.clip(np.rint((picture[:, 0].cpu().numpy() + 1) * 127.5), 0, 255).astype(np.uint8)
         return np.where(layouts[:, 0] >= 0.5, 0, gray).astype(np.uint8)
