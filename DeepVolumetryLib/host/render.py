@@ -51,7 +51,7 @@ def render_slices(
     Raises:
         ResourceError: if this machine cannot draw without a screen.
     """
-    _choose_window()
+    choose_window()
     point = tuple(center_ras) if center_ras is not None else _middle(segmentation, volume)
     hidden = _hide_others(segmentation)
     try:
@@ -64,8 +64,12 @@ def render_slices(
     return _write_png(np.concatenate(pictures, axis=1), Path(out_png))
 
 
-def _choose_window() -> None:
-    """Pick a window that needs no screen; VTK ends the process if it is asked for one whose library is missing."""
+def choose_window() -> None:
+    """Pick a window that needs no screen; VTK ends the process if it is asked for one whose library is missing.
+
+    Raises:
+        ResourceError: if there is none.
+    """
     if not sys.platform.startswith("linux") or os.environ.get("DISPLAY"):
         return
     wanted = os.environ.get("VTK_DEFAULT_OPENGL_WINDOW")

@@ -67,22 +67,31 @@ def start() -> Any:
     return slicer.mrmlScene
 
 
+def adopt(scene: Any, application: Any) -> None:
+    """Take a scene and an application logic that somebody else made, with the modules that are there, as those of this process.
+
+    Raises:
+        ResourceError: if there is another scene already.
+    """
+    import slicer
+    import slicer.util  # makes slicer.util an attribute, as in Slicer
+
+    if hasattr(slicer, "mrmlScene") and slicer.mrmlScene is not scene:
+        raise ResourceError("This process has a scene already. Start another one.")
+    _add_cache(slicer, scene)
+    _add_modules(slicer, scene, application)
+
+
 def _build(slicer: Any) -> None:
     import slicer.util  # makes slicer.util an attribute, as in Slicer
-    from vtkmodules.vtkCommonCore import vtkCollection, vtkObject, vtkOutputWindow
+    from vtkmodules.vtkCommonCore import vtkCollection, vtkOutputWindow
 
     messages = vtkOutputWindow()
     messages.SetDisplayModeToAlwaysStdErr()  # stdout belongs to what the command line prints
     vtkOutputWindow.SetInstance(messages)
 
     scene = slicer.vtkMRMLScene()
-    cache = slicer.vtkCacheManager()  # a bundle (.mrb) is unpacked into it when it is read
-    cache.SetRemoteCacheDirectory(tempfile.gettempdir())
-    cache.SetMRMLScene(scene)
-    storage = slicer.vtkDataIOManager()
-    storage.SetCacheManager(cache)
-    scene.SetCacheManager(cache)
-    scene.SetDataIOManager(storage)
+    _add_cache(slicer, scene)
     crosshair = slicer.vtkMRMLCrosshairNode()
     crosshair.SetCrosshairName("default")
     scene.AddNode(crosshair)
@@ -95,6 +104,23 @@ def _build(slicer: Any) -> None:
     application.SetSliceLogics(vtkCollection())
     application.SetViewLogics(vtkCollection())
     slicer.vtkMRMLSliceNode.AddDefaultSliceOrientationPresets(scene, True)  # patient right is on the left of the screen
+    _add_modules(slicer, scene, application)
+
+
+def _add_cache(slicer: Any, scene: Any) -> None:
+    """A bundle (.mrb) is unpacked into it when it is read."""
+    cache = slicer.vtkCacheManager()
+    cache.SetRemoteCacheDirectory(tempfile.gettempdir())
+    cache.SetMRMLScene(scene)
+    storage = slicer.vtkDataIOManager()
+    storage.SetCacheManager(cache)
+    scene.SetCacheManager(cache)
+    scene.SetDataIOManager(storage)
+
+
+def _add_modules(slicer: Any, scene: Any, application: Any) -> None:
+    """Logics of the modules that are not there yet, and the names under which Slicer offers all of them."""
+    from vtkmodules.vtkCommonCore import vtkObject
 
     logics = {
         "Volumes": slicer.vtkSlicerVolumesLogic,
@@ -109,10 +135,12 @@ def _build(slicer: Any) -> None:
     # slicer-core ships without Slicer's terminology and color files; that two logics look for them is no error here.
     vtkObject.GlobalWarningDisplayOff()
     for name, kind in logics.items():
-        logic = kind()
-        logic.SetMRMLApplicationLogic(application)
-        logic.SetMRMLScene(scene)
-        application.SetModuleLogic(name, logic)
+        logic = application.GetModuleLogic(name)
+        if not isinstance(logic, kind):
+            logic = kind()
+            logic.SetMRMLApplicationLogic(application)
+            logic.SetMRMLScene(scene)
+            application.SetModuleLogic(name, logic)
         setattr(modules, name.lower(), Module(name, logic))
     vtkObject.GlobalWarningDisplayOn()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .check import check_usable
 from .dicom import read_tags
 from .read import read_image
-from .seg_nrrd import write_segmentation
+from .seg_nrrd import read_segmentation, write_segmentation
 from .ultrasound import UltrasoundFrame, read_ultrasound
 from .write import sha256_file, write_atomically, write_volume
 
@@ -13,6 +13,7 @@ __all__ = [
     "UltrasoundFrame",
     "check_usable",
     "read_image",
+    "read_segmentation",
     "read_tags",
     "read_ultrasound",
     "sha256_file",

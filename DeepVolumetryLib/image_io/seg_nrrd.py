@@ -1,15 +1,19 @@
-"""Segmentations as Slicer's .seg.nrrd: names, colors, terminology, overlapping segments in layers."""
+"""Segmentations as Slicer's .seg.nrrd, written and read: names, colors, terminology, overlapping segments in layers."""
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Collection, Mapping, Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import InputError
 from ..image import Image
 from ..result import SegmentSpec
+from .itk import image_from_itk, open_with_itk
 from .terminology import segment_tags
 from .write import write_nrrd
 
@@ -73,6 +77,35 @@ def in_layers(masks: Sequence[NDArray], shape: tuple[int, int, int]) -> tuple[li
         layers[layer][mask] = value
         places.append((layer, value))
     return layers or [np.zeros(shape, np.uint8)], places
+
+
+def read_segmentation(path: str | os.PathLike) -> tuple[Image, dict[str, NDArray[np.bool_]], tuple[str, ...]]:
+    """Masks of a .seg.nrrd whose label maps cover its whole grid, as `write_segmentation` leaves them.
+
+    Returns:
+        the grid, as an image without content; segment ID -> bool mask (K, J, I); the IDs of those that a user changed.
+
+    Raises:
+        InputError: if the file is missing, damaged or no segmentation.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path} was not found. Check the path.")
+    volume = open_with_itk(path, "segmentation")
+    fields = {key: volume.GetMetaData(key) for key in volume.GetMetaDataKeys()}
+    image = image_from_itk(volume, "segmentation")
+    layers = image.voxels if image.voxels.ndim == 4 else image.voxels[None]
+    masks, edited = {}, []
+    for number in sorted(int(found[1]) for key in fields if (found := re.fullmatch(r"Segment(\d+)_ID", key))):
+        try:
+            layer, value = int(fields[f"Segment{number}_Layer"]), int(fields[f"Segment{number}_LabelValue"])
+            mask = layers[layer] == value
+        except (KeyError, ValueError, IndexError) as error:
+            raise InputError(f"{path.name} is damaged: it does not say where its segments are. Segment again.") from error
+        masks[fields[f"Segment{number}_ID"]] = mask
+        if "SegmentAlgorithmType:SEMIAUTOMATIC" in fields.get(f"Segment{number}_Tags", ""):
+            edited.append(fields[f"Segment{number}_ID"])
+    return image.with_voxels(np.zeros(layers.shape[1:], np.uint8)), masks, tuple(edited)
 
 
 def _extent(mask: NDArray) -> list[int]:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 SCHEMA = 1
 PHASES = ("import", "load", "preprocess", "inference", "postprocess", "write", "total")
+_SAID_ELSEWHERE = ("notes", "edited_segments", "response")  # extras that the report has under their own names
 RESEARCH_ONLY = "For research. Not for diagnosis."
 
 
@@ -62,6 +63,7 @@ class Report:
         notes: sentences that belong below the table: caveats, references, coverage of the intervals.
         edited_segments: keys of the segments that were corrected by hand.
         response: how the target of a treatment changed since a prior study, as the module puts it; None without one.
+        details: facts that are needed to measure the saved masks again, as the module put them into the extras of its result.
     """
 
     provenance: Provenance
@@ -72,6 +74,7 @@ class Report:
     notes: tuple[str, ...] = ()
     edited_segments: tuple[str, ...] = field(default=())
     response: Mapping[str, Any] | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
 
     @classmethod
     def from_result(cls, result: Result, inputs: Sequence[InputRecord] = ()) -> Report:
@@ -92,6 +95,7 @@ class Report:
                 part_target(name, key) for name, part in result.parts.items() for key in part.extras.get("edited_segments", ())
             ),
             response=result.extras.get("response"),
+            details={name: value for name, value in result.extras.items() if name not in _SAID_ELSEWHERE},
         )
 
     @property
@@ -129,6 +133,7 @@ class Report:
             "notes": list(self.notes),
             "edited_segments": list(self.edited_segments),
             **({} if self.response is None else {"response": dict(self.response)}),
+            "details": dict(self.details),
             "peak_memory_mb": round(made.peak_memory_mb, 1),
         }
 
@@ -166,6 +171,7 @@ class Report:
             notes=tuple(values.get("notes", ())),
             edited_segments=tuple(values.get("edited_segments", ())),
             response=values.get("response"),
+            details=dict(values.get("details", {})),
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ..image_io import write_atomically, write_segmentation, write_volume
 from ..mrml.segmentation import algorithm_name
 from ..report.files import write_csv, write_json
-from ..report.report import Report
+from ..report.report import InputRecord, Report
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -25,20 +25,20 @@ def writeCsv(result: Result, folder: Path) -> Path:
     return folder / "measurements.csv"
 
 
-def writeJson(result: Result, folder: Path) -> Path:
-    """Write report.json into a folder, which is made if need be."""
+def writeJson(result: Result, folder: Path, inputs: Sequence[InputRecord] = ()) -> Path:
+    """Write report.json into a folder, which is made if need be; ``inputs`` as for `Report.from_result`."""
     with write_atomically(folder) as beside:
-        write_json(Report.from_result(result), beside / "report.json")
+        write_json(Report.from_result(result, inputs), beside / "report.json")
     return folder / "report.json"
 
 
-def writePdf(result: Result, folder: Path, names: Mapping[str, str], deidentify: bool = False) -> Path:
-    """Write report.pdf into a folder, which is made if need be."""
+def writePdf(result: Result, folder: Path, names: Mapping[str, str], deidentify: bool = False, inputs: Sequence[InputRecord] = ()) -> Path:
+    """Write report.pdf into a folder, which is made if need be; ``inputs`` as for `Report.from_result`."""
     from ..report.anonymous import without_identity
     from ..report.pdf import write_pdf
     from ..report.plates import draw_places, draw_plates
 
-    report = Report.from_result(result)
+    report = Report.from_result(result, inputs)
     with write_atomically(folder) as beside:
         shown = without_identity(report) if deidentify else report
         write_pdf(shown, beside / "report.pdf", draw_plates(result), draw_places(result), result.specs, names)
@@ -81,10 +81,10 @@ def writeLabelMap(result: Result, folder: Path, labelMap: Mapping[str, NDArray[A
     return folder / f"{name}.nrrd"
 
 
-def writeAll(result: Result, folder: Path, more: Mapping[str, NDArray[Any]] | None = None) -> Path:
+def writeAll(result: Result, folder: Path, more: Mapping[str, NDArray[Any]] | None = None, inputs: Sequence[InputRecord] = ()) -> Path:
     """Write segmentation, probability and uncertainty maps, CSV and JSON, and more volumes under their names.
 
-    Files of a companion of the result have its name at the end.
+    Files of a companion of the result have its name at the end; ``inputs`` as for `Report.from_result`.
 
     Raises:
         ResourceError: if there is not enough space; nothing is left half-written.
@@ -99,9 +99,10 @@ def writeAll(result: Result, folder: Path, more: Mapping[str, NDArray[Any]] | No
             for kind, voxels in maps[name].items():
                 write_volume(beside / f"{kind}{suffix}.nrrd", part.image.with_voxels(voxels))
         write_csv(result.measurements, beside / "measurements.csv")
-        write_json(Report.from_result(result), beside / "report.json")
+        write_json(Report.from_result(result, inputs), beside / "report.json")
     return folder
 
 
 def _maps(result: Result) -> dict[str, NDArray[Any]]:
-    return {f"{kind}_{target}": voxels for kind in ("probability", "uncertainty") for target, voxels in getattr(result, kind).items()}
+    maps = {f"{kind}_{target}": voxels for kind in ("probability", "uncertainty") for target, voxels in getattr(result, kind).items()}
+    return maps | {title.split(" [")[0].replace(" ", "_"): voxels for title, voxels in result.maps.items()}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from ..mrml.results import SceneNodes
+    from ..report.report import InputRecord
     from ..result import Result, SegmentSpec
     from .comparison import ComparedTarget
     from .corrections import Corrections
@@ -22,12 +23,14 @@ class ResultLogic:
     Attributes:
         inputTitles: name of the input -> what people call it; empty where there is only one.
         preferredBackground: name of the input that the overlay lies over, "" for the one that the result lies on.
+        records: the inputs of the result as its report names them; its images stand for them where there are none.
         result: the last result with everything that was corrected since; None if there is none.
         nodes: what `result` is in the scene.
     """
 
     inputTitles: Mapping[str, str] = {}
     preferredBackground = ""
+    records: Sequence[InputRecord] = ()
 
     def __init__(self) -> None:
         super().__init__()
@@ -297,19 +300,19 @@ class ResultLogic:
         """Write report.json; returns its path."""
         from .exports import writeJson
 
-        return writeJson(self.result, folder)
+        return writeJson(self.result, folder, self.records)
 
     def exportAll(self, folder: Path) -> Path:
         """Write segmentation, label map, maps, table and report, all or nothing; returns the folder."""
         from .exports import writeAll
 
-        return writeAll(self.result, folder, self.labelMap())
+        return writeAll(self.result, folder, self.labelMap(), self.records)
 
     def exportPdf(self, folder: Path, deidentify: bool = False) -> Path:
         """Write report.pdf; returns its path."""
         from .exports import writePdf
 
-        return writePdf(self.result, folder, self.names(), deidentify)
+        return writePdf(self.result, folder, self.names(), deidentify, self.records)
 
     def exportDicom(self, folder: Path, deidentify: bool = False) -> Path:
         """Write DICOM objects into the folder "dicom"; returns it."""

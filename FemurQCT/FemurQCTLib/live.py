@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from DeepVolumetryLib.image import Image
     from DeepVolumetryLib.result import Result
 
+MAPS = (DENSITY_MAP,)
+"""Titles of the maps that a result has besides probability and uncertainty."""
+
 
 def names() -> dict[str, str]:
     """What to call measured things that are no segments."""

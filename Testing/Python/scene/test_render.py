@@ -14,7 +14,7 @@ from DeepVolumetryLib.mrml.results import show_result  # noqa: E402
 @pytest.fixture
 def a_picture(tmp_path, a_volume_node, a_result):
     try:
-        render._choose_window()
+        render.choose_window()
     except ResourceError as error:
         pytest.skip(str(error))
     display = a_volume_node.GetDisplayNode()
@@ -59,4 +59,4 @@ def test_a_machine_that_cannot_draw_says_what_to_install(monkeypatch):
     monkeypatch.delenv("DISPLAY", raising=False)
     monkeypatch.setattr(render, "_OFFSCREEN_WINDOWS", {"vtkEGLRenderWindow": "libNoSuchLibrary.so.9"})
     with pytest.raises(ResourceError, match="install libegl1"):
-        render._choose_window()
+        render.choose_window()
