@@ -28,6 +28,11 @@ class Terminal:
         self._errors = Console(stderr=True, quiet=quiet, highlight=False)
         self._console = self._errors if as_json else Console(quiet=quiet, highlight=False, width=None if sys.stdout.isatty() else _WIDTH)
 
+    @property
+    def progress_console(self) -> Console:
+        """Where progress is shown."""
+        return self._console
+
     def note(self, text: str) -> None:
         """A line for the user."""
         self._console.print(text, soft_wrap=True, markup=False)

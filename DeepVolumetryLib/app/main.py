@@ -12,7 +12,8 @@ import typer
 
 from .. import __version__
 from ..errors import Cancelled
-from . import compare, demo, evaluate, models, segment, synthesize, train
+from . import compare, demo, evaluate, models, segment, synthesize, train, view
+from .batch import command as batch
 from .console import explain
 
 app = typer.Typer(
@@ -25,9 +26,11 @@ app = typer.Typer(
 app.command("segment")(segment.segment)
 app.command("demo")(demo.demo)
 app.command("evaluate")(evaluate.evaluate)
+app.command("batch")(batch.batch)
 app.command("compare")(compare.compare)
 app.command("synthesize")(synthesize.synthesize)
 app.command("train")(train.train)
+app.command("view")(view.view)
 app.add_typer(models.app, name="models")
 
 

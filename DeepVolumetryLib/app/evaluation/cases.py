@@ -97,7 +97,7 @@ def _case(row: dict[str, str], number: int, path: Path, specs: Sequence[InputSpe
         raise InputError(f"{where}: the {' or '.join(missing)} is missing. Fill it in, or delete the row.")
     labels = parse_labels(row["labels"], where) if row.get("labels") else None
     further = {name: beside(path, row[f"reference_{name}"]) for name in inputs if row.get(f"reference_{name}")}
-    volumes, group = _volumes(row.get("volume_ml", ""), where), row.get("group") or "all"
+    volumes, group = parse_volumes(row.get("volume_ml", ""), where), row.get("group") or "all"
     return Case(
         row["case"], inputs, beside(path, row["reference"]), labels, group, volumes, further, _spacing(row.get("spacing", ""), where)
     )
@@ -131,7 +131,7 @@ def parse_labels(text: str, where: str = "labels") -> dict[int, str]:
     return labels
 
 
-def _volumes(text: str, where: str) -> dict[str, float]:
+def parse_volumes(text: str, where: str) -> dict[str, float]:
     """``312.5``, or per target ``kidney=312.5;tumor=20``."""
     volumes = {}
     for part in filter(None, (piece.strip() for piece in text.split(";"))):

@@ -58,7 +58,7 @@ def imports(folder: Path) -> set[str]:
 @pytest.mark.parametrize("folder", PACKAGES, ids=lambda path: path.name)
 def test_every_import_is_a_declared_dependency(the_project, folder):
     extras = the_project["project"]["optional-dependencies"]
-    declared = the_project["project"]["dependencies"] + extras["scene"] + extras["training"]
+    declared = the_project["project"]["dependencies"] + extras["scene"] + extras["training"] + extras["batch"]
     needed = {DISTRIBUTIONS.get(name, name.lower().replace("_", "-")) for name in imports(folder)} - {None}
     assert needed <= {canonical(requirement) for requirement in declared}
 
