@@ -139,6 +139,8 @@ def _speed(document: dict[str, Any]) -> str:
     goal = _met(document["seconds"]["total"], 30.0, False)
     load = document.get("load")
     beside = "" if load is None else f" Beside other work: {load:.1f} processes wanted the cores, so an idle computer is faster."
+    if "processor_s" in document:
+        beside += f" The run took {document['processor_s']:.0f} s of processor time, over all threads."
     what = f"Hip CT of {size} voxels to the table, {document['threads']} threads, median of {document['repeats']}"
     memory = f"Peak memory {document['peak_memory_mb']:.0f} MB."
     return f"## Speed\n\n{what}; goal ≤ 30 s on two CPU cores: {goal}.{beside}\n\n{table(['phase', 'seconds'], rows)}\n\n{memory}"
