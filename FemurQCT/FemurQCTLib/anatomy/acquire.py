@@ -17,6 +17,7 @@ class Scanner:
     Attributes:
         blur_mm: standard deviation of the point spread in the slice.
         slice_mm: thickness that is averaged over; 0 for that of the grid.
+        pixel_mm: of a scan that somebody has made coarser in the slice; 0 for that of the grid.
         noise: SD in HU.
         grain_mm: over which noise is correlated in the slice.
         cupping: HU that are lacking in the middle of the body.
@@ -26,6 +27,7 @@ class Scanner:
 
     blur_mm: float = 0.6
     slice_mm: float = 0.0
+    pixel_mm: float = 0.0
     noise: float = 15.0
     grain_mm: float = 0.6
     cupping: float = 5.0
@@ -48,10 +50,11 @@ class Implant:
 
 
 def draw_scanner(rng: np.random.Generator) -> Scanner:
-    """A scan of any quality: half a millimeter to five, quiet to noisy."""
+    """A scan of any quality: half a millimeter to five, quiet to noisy; a quarter of them resampled to 2 to 3.5 mm in the slice."""
     return Scanner(
         blur_mm=float(rng.uniform(0.35, 1.1)),
         slice_mm=float(rng.choice([0.6, 1.0, 1.25, 2.0, 2.5, 3.0, 4.0, 5.0])),
+        pixel_mm=float(rng.uniform(2.0, 3.5)) if rng.random() < 0.25 else 0.0,
         noise=float(np.exp(rng.uniform(np.log(5), np.log(55)))),
         grain_mm=float(rng.uniform(0.4, 1.4)),
         cupping=float(rng.uniform(-5, 22)),
@@ -85,10 +88,12 @@ def acquired(
     if scanner.metal:
         for implant in implants:
             image = _with_metal(image, spacing, implant)
-    thick = round(scanner.slice_mm / spacing[0])
-    if thick >= 2:
-        image = _thick(image, thick, rng)
-        sigma[0] = 0.0
+    for axis, coarse in enumerate((scanner.slice_mm, scanner.pixel_mm, scanner.pixel_mm)):
+        count = round(coarse / spacing[axis])
+        if count >= 2:
+            image = _coarser(image, axis, count, rng)
+            if axis == 0:
+                sigma[0] = 0.0
     image = ndimage.gaussian_filter(image, sigma, truncate=3.0, mode="nearest")
     height, width = image.shape[1:]
     j0, i0 = middle or (height / 2, width / 2)
@@ -113,8 +118,9 @@ def _noise(shape: tuple[int, ...], spacing: tuple[float, float, float], scanner:
     return grain * np.float32(scanner.noise / max(float(grain.std()), 1e-6))
 
 
-def _thick(image: NDArray[np.float32], count: int, rng: np.random.Generator) -> NDArray[np.float32]:
-    """Slices of ``count`` voxels, put back on the grid by interpolation as reading a thick scan does."""
+def _coarser(image: NDArray[np.float32], axis: int, count: int, rng: np.random.Generator) -> NDArray[np.float32]:
+    """Voxels of ``count`` along an axis, put back on the grid by interpolation as reading a thick scan does."""
+    image = np.moveaxis(image, axis, 0)
     depth = image.shape[0]
     first = int(rng.integers(0, count))
     padded = np.pad(image, ((first, count), (0, 0), (0, 0)), mode="edge")
@@ -124,7 +130,7 @@ def _thick(image: NDArray[np.float32], count: int, rng: np.random.Generator) -> 
     low = np.clip(np.floor(place).astype(int), 0, len(means) - 1)
     high = np.minimum(low + 1, len(means) - 1)
     share = np.clip(place - low, 0, 1).astype(np.float32)[:, None, None]
-    return np.asarray(means[low] * (1 - share) + means[high] * share, np.float32)
+    return np.asarray(np.moveaxis(means[low] * (1 - share) + means[high] * share, 0, axis), np.float32)
 
 
 def _with_metal(hu: NDArray[np.float32], spacing: tuple[float, float, float], implant: Implant) -> NDArray[np.float32]:
