@@ -94,6 +94,7 @@ class VolumetryWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         )
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.StartCloseEvent, self.onSceneStartClose)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndCloseEvent, self.onSceneEndClose)
+        self.addObserver(slicer.mrmlScene, slicer.mrmlScene.EndImportEvent, self.onSceneEndImport)
         self.addObserver(slicer.mrmlScene, slicer.mrmlScene.NodeRemovedEvent, self.onNodeRemoved)
         self._connectParameterNode()
 
@@ -114,6 +115,7 @@ class VolumetryWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.inputsSection.preselect()
         self.correctSection.enter()
         self.shortcuts.enter()
+        self._restore()
 
     def exit(self) -> None:
         self._isEntered = False
@@ -137,6 +139,23 @@ class VolumetryWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self._refreshResult()
         if self._isEntered:
             self._connectParameterNode()
+
+    def onSceneEndImport(self, caller, event) -> None:
+        if self._isEntered:
+            self._connectParameterNode()
+            self._restore()
+
+    def _restore(self) -> None:
+        """A scene that was loaded may hold a result: show it as it was reviewed and edited."""
+        if self.logic.result is not None or self.logic.isRunning:
+            return
+        said = self.logic.restore(self._shownParameters)
+        if self.logic.result is not None:
+            self._refreshResult()
+            for section in (self.ui.reviewCollapsibleButton, self.ui.measurementsCollapsibleButton):
+                section.collapsed = False
+        if said:
+            self.runSection.message.hint(said)
 
     def onNodeRemoved(self, caller, event) -> None:
         if slicer.mrmlScene.IsClosing():

@@ -5,6 +5,7 @@ Only the boxes that hold a segment are looked at, so a stroke of the brush costs
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
@@ -66,12 +67,13 @@ class Corrections:
     Args:
         node: segmentation on the grid of the result, with the result's keys as segment IDs.
         result: its masks are changed in place.
+        isNew: False if the segmentation may differ from the result, which holds what the model drew: `takeOver` then sees it.
 
     Attributes:
         edited: keys of the segments that are not as the model drew them.
     """
 
-    def __init__(self, node: Any, result: Result) -> None:
+    def __init__(self, node: Any, result: Result, isNew: bool = True) -> None:
         self.node, self.result = node, result
         self._matrix = None
         self._stamps: dict[str, int] = {}
@@ -81,8 +83,8 @@ class Corrections:
         self.edited: set[str] = set(result.extras.get("edited_segments", ()))
         for key in result.segments:
             labelmap = self._labelmap(key)
-            self._stamps[key] = labelmap.GetMTime() if labelmap else 0
-            self._boxes[key] = self._box(labelmap)
+            self._stamps[key] = -1 if not isNew else labelmap.GetMTime() if labelmap else 0
+            self._boxes[key] = self._box(labelmap) if isNew else bounding_box(result.segments[key]) or EMPTY
             self._drawn[key] = Drawn.of(result.segments[key], self._boxes[key])
 
     def takeOver(self) -> set[str]:
@@ -111,6 +113,15 @@ class Corrections:
         self.result.segments[spec.key] = np.zeros(self.result.image.shape, bool)
         self._stamps[spec.key], self._boxes[spec.key] = 0, EMPTY
         self.node.GetSegmentation().AddSegment(segment, spec.key)
+
+    def adopt(self, specs: Iterable[SegmentSpec]) -> None:
+        """Know segments of a loaded scene that the model did not find and the user drew."""
+        present = set(self.node.GetSegmentation().GetSegmentIDs())
+        for spec in specs:
+            if spec.key in present and spec.key not in self.result.segments:
+                self.result.segments[spec.key] = np.zeros(self.result.image.shape, bool)
+                self._stamps[spec.key], self._boxes[spec.key] = -1, EMPTY
+                self._labelmap(spec.key)
 
     @property
     def box(self) -> Box:

@@ -25,7 +25,7 @@ def masksAt(result: Result, region: ReviewRegion, probability: float) -> tuple[t
         the box (K, J, I) and segment key -> mask inside of it, of the segments that change.
     """
     box = tuple(slice(low, high) for low, high in zip(*region.box_kji, strict=True))
-    spec = _specOf(result, region, box)
+    spec = specAt(result, region)
     if spec is None:
         return box, {}
     siblings = [other for other in result.specs if other.parent and other.parent == spec.parent and other.key != spec.key]
@@ -56,8 +56,9 @@ def _target(result: Result, key: str) -> str:
     return next((target for target in result.probability if belongs(key, target)), "")
 
 
-def _specOf(result: Result, region: ReviewRegion, box) -> SegmentSpec | None:
+def specAt(result: Result, region: ReviewRegion) -> SegmentSpec | None:
     """The segment of the region's target that lies there, or whose parent does."""
+    box = tuple(slice(low, high) for low, high in zip(*region.box_kji, strict=True))
     candidates = [spec for spec in result.specs if spec.key in result.segments and belongs(spec.key, region.target)]
 
     def overlap(spec: SegmentSpec) -> int:

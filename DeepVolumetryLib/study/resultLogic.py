@@ -41,6 +41,7 @@ class ResultLogic:
         self._corrections: dict[str, Corrections] = {}
         self._decisions: list[tuple[str, int, str]] = []
         self._measured: Any = None
+        self._stateNode: Any = None
 
     @property
     def segmentationNode(self):
@@ -68,26 +69,27 @@ class ResultLogic:
         """True if a segmentation of the result left the scene."""
         return bool(self.nodes) and any(nodes.segmentation.GetScene() is None for nodes in self.nodes.parts.values())
 
-    def take(self, result: Result, nodes: SceneNodes, sources: Mapping[str, Any]) -> None:
-        """A new result.
+    def take(self, result: Result, nodes: SceneNodes, sources: Mapping[str, Any], isNew: bool = True) -> None:
+        """A new result, or one of a scene that was loaded.
 
         Args:
             result: as the pipeline gave it.
             nodes: what it is in the scene.
             sources: name of the input -> volume node that it was made from.
+            isNew: False if the scene may hold other masks than the result, which holds those that the model drew.
         """
         from .corrections import Corrections
 
         self._forgetMoved()
         self.result, self.nodes, self._sources = result, nodes, dict(sources)
-        self._corrections = {part: Corrections(nodes.parts[part].segmentation, result.parts[part]) for part in result.parts}
+        self._corrections = {part: Corrections(nodes.parts[part].segmentation, result.parts[part], isNew) for part in result.parts}
         self._decisions = []
-        self._measured = None
+        self._measured = self._stateNode = None
 
     def forget(self) -> None:
         """Let go of the result, after its nodes have left the scene."""
         self._forgetMoved()
-        self.result = self.nodes = self._measured = None
+        self.result = self.nodes = self._measured = self._stateNode = None
         self._corrections, self._decisions = {}, []
 
     # ---- correcting
@@ -115,6 +117,7 @@ class ResultLogic:
         """List what the model left open, once, so that measuring again is quick. A second or so on a large CT."""
         if self.result and self._measured is None:
             self._measured = self.measure(self.result)
+            self._saveState()
 
     def fittingMasks(self, masks: Mapping[str, NDArray[np.bool_]], changed: Iterable[str]) -> Mapping[str, NDArray[np.bool_]]:
         """Masks that must follow an edit of others, for modules whose segments contain each other; by default none.
@@ -343,6 +346,23 @@ class ResultLogic:
                 corrections.replace(key, box, mask)
         return corrections.takeOver()
 
+    def _saveState(self) -> None:
+        """Put into the scene what its visible nodes do not hold, so that a saved scene can be reviewed on."""
+        if self.inputNode is None:
+            return
+        from ..mrml.state import save_state
+        from .saved import heavy
+
+        self._stateNode = save_state(self.inputNode, self.result.provenance.module, heavy(self.result), self._sources)
+        self._saveChanges()
+
+    def _saveChanges(self) -> None:
+        if self._stateNode is not None and self._stateNode.GetScene() is not None:
+            from ..mrml.state import save_changes
+            from .saved import light
+
+            save_changes(self._stateNode, light(self.result))
+
     def _below(self, name: str) -> Any:
         """The volume of an input as the result saw it: in another place where the run moved it (`extras["motions"]`)."""
         node, motion = self._sources.get(name), self.result.extras.get("motions", {}).get(name)
@@ -372,5 +392,6 @@ class ResultLogic:
         self._measured = self.measureAgain(self._measured, changed, reviewed, parameters)
         result.measurements = list(self._measured.measurements)
         result.extras["notes"] = list(self._measured.notes)
+        self._saveChanges()
         if self.inputNode is not None:
             update_measurements(result.measurements, result, self.inputNode, self.names())

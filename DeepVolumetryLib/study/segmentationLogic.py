@@ -191,6 +191,69 @@ class SegmentationLogic(ResultLogic):
                 slicer.app.processEvents()
             time.sleep(POLL_INTERVAL_S)
 
+    # ---- a scene that was loaded
+
+    def restore(self, parameters: Mapping[str, Any] | None = None) -> str:
+        """Take over the last result that a loaded scene holds, as it was reviewed and edited. Returns a sentence, "" if there is none.
+
+        Args:
+            parameters: facts about the patient as they are now; None for those of the run.
+        """
+        from ..mrml.state import saved_states
+
+        key = getattr(self.module, "key", self.module)
+        for node, text, changes in saved_states(key):
+            try:
+                if self._restored(node, text, changes, parameters):
+                    return self._restoredSentence()
+            except (DeepVolumetryError, ValueError, KeyError, TypeError) as error:
+                logging.warning("A saved result could not be restored: %s", error)
+                self.forget()
+                return _("The result in this scene could not be restored. Press Segment to review and measure it again.")
+        return ""
+
+    def _restored(self, node: Any, text: str, changes: str, parameters: Mapping[str, Any] | None) -> bool:
+        from ..mrml.nodes import input_of
+        from ..mrml.results import find_result
+        from ..mrml.state import sources_of, voxels_of
+        from .saved import from_text, part_names, titles
+
+        sources, volume = sources_of(node), input_of(node)
+        volumes = {name: sources.get(name) if name else volume for name in part_names(text)}
+        if any(each is None for each in volumes.values()):
+            return False
+        key = getattr(self.module, "key", self.module)
+        nodes = {name: find_result(each, key, *titles(text, name)) for name, each in volumes.items()}
+        if any(each is None for each in nodes.values()):
+            return False
+        result = from_text(text, changes, {name: self.imageOf(each) for name, each in volumes.items()})
+        decided = {name: [region.reviewed for region in part.regions] for name, part in result.parts.items()}
+        for name, part in result.parts.items():
+            part.uncertainty = {target: voxels_of(each) for target, each in nodes[name].uncertainty.items()}
+            part.maps = {t: voxels_of(nodes[name].maps[m]) for t in titles(text, name)[1] if (m := t.split(" [")[0]) in nodes[name].maps}
+        whole = nodes.pop("")
+        whole.companions = nodes
+        self.take(result, whole, sources, isNew=False)
+        self.prepare()
+        self._takeOverAll(decided)
+        self._update(result.segments, parameters)
+        return True
+
+    def _takeOverAll(self, decided: Mapping[str, list[str]]) -> None:
+        """Masks as they are in the scene, and what was decided about the places, which edits would else decide again."""
+        for name, corrections in self._corrections.items():
+            corrections.adopt(self.result.parts[name].specs)
+            corrections.takeOver()
+            for number, reviewed in enumerate(decided[name]):
+                corrections.decide(number, reviewed)
+            self.result.parts[name].extras["edited_segments"] = sorted(corrections.edited)
+
+    def _restoredSentence(self) -> str:
+        places = self.result.review_list()
+        done = sum(bool(region.reviewed) for region in places)
+        text = _("Restored from the scene: {done} of {total} places are reviewed. Earlier steps cannot be undone.")
+        return text.format(done=done, total=len(places))
+
     def makeSamples(self) -> dict[str, Any]:
         """Add the module's phantom study to the scene: name of the input -> volume node."""
         from ..modules import find

@@ -1,4 +1,4 @@
-"""Reviewing with the keyboard, taking decisions and edits back, and a scene that is opened again: RenalParenchyma's panel on a toy model."""
+"""Reviewing with the keyboard, taking decisions and edits back, and a scene that is opened again, on the kidneys of a toy model."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from driver import PanelDriver, erase
+from driver import PanelDriver, erase, tag
 
 from DeepVolumetryLib import modules
 
@@ -172,3 +172,83 @@ def test_decision_after_an_edit_outlives_the_undo_of_another_place(panel):
     assert edited not in others
     panel.ui.undoReviewButton.click()
     assert states(panel)[edited] == "fixed"
+
+
+# ---- a saved scene
+
+
+def saved_and_opened(panel, folder):
+    """Save the scene, close it with the module shown, and open it again."""
+    import slicer
+
+    from DeepVolumetryLib.host.scene_file import load_scene, save_scene
+
+    path = save_scene(folder / "study.mrb")
+    slicer.mrmlScene.Clear(0)
+    panel.wait()
+    assert panel.logic.result is None and panel.ui.regionTable.rowCount == 0
+    load_scene(path)
+    panel.wait()
+    return panel
+
+
+def test_saved_scene_is_reviewed_on_where_it_was_left(panel, tmp_path):
+    import slicer
+
+    panel.ui.sexComboBox.currentIndex, panel.ui.ageSpinBox.value = 2, 52
+    panel.widget.reviewSection.select(first_of(panel, "cyst"))
+    panel.ui.looksRightButton.click()
+    erase(panel, "left_tumor", slice(0, 22))
+    panel.wait(lambda: "left_tumor" in panel.logic.result.extras.get("edited_segments", ()))
+    result = panel.logic.result
+    masks, decided, table = dict(result.segments), states(panel), list(result.measurements)
+    shown = panel.logic.nodes.uncertainty["tumor"].GetName()
+    saved_and_opened(panel, tmp_path)
+    again = panel.logic.result
+    assert again is not None and again is not result
+    assert set(again.segments) == set(masks) and all((again.segments[key] == mask).all() for key, mask in masks.items())
+    assert states(panel) == decided and panel.ui.regionTable.rowCount == len(decided)
+    for before, after in zip(table, again.measurements, strict=True):
+        assert (before.segment, before.name, before.verdict) == (after.segment, after.name, after.verdict)
+        numbers = [[x if x is not None else -1 for x in (m.value, m.low, m.high)] for m in (before, after)]
+        assert numbers[1] == pytest.approx(numbers[0], rel=1e-3, nan_ok=True)
+    assert again.extras["edited_segments"] == ["left_tumor"]
+    done = sum(map(bool, decided))
+    assert panel.message == f"Restored from the scene: {done} of {len(decided)} places are reviewed. Earlier steps cannot be undone."
+    assert "Right parenchyma, volume:" in panel.ui.verdictLabel.text
+    panel.ui.overlayTargetComboBox.currentIndex = panel.ui.overlayTargetComboBox.findData("tumor")
+    foreground = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")[0].GetForegroundVolumeID()
+    assert slicer.mrmlScene.GetNodeByID(foreground).GetName() == shown
+    assert (tag(panel, "left_tumor"), tag(panel, "left_kidney")) == ("SEMIAUTOMATIC", "AUTOMATIC")
+
+
+def test_restored_study_can_be_corrected_and_reviewed_further(panel, tmp_path):
+    saved_and_opened(panel, tmp_path)
+    before = panel.value("left_tumor")
+    panel.widget.reviewSection.select(first_of(panel, "tumor"))
+    panel.ui.looksRightButton.click()
+    narrowed = panel.value("left_tumor")
+    assert narrowed.value == before.value and narrowed.high - narrowed.low < before.high - before.low
+    panel.widget.reviewSection.select(first_of(panel, "tumor"))
+    panel.ui.regionThresholdSlider.value = 0.2
+    panel.wait(lambda: panel.value("left_tumor").value > before.value)
+
+
+def test_segment_that_the_user_added_comes_back_with_its_volume(panel, tmp_path):
+    import slicer
+
+    panel.ui.addSegmentButton.click()
+    drawn = np.zeros(panel.logic.result.image.shape, np.uint8)
+    drawn[10:14, 8:12, 36:40] = 1
+    slicer.util.updateSegmentBinaryLabelmapFromArray(drawn, panel.segmentation, "right_tumor", panel.ui.inputSelector.currentNode())
+    panel.wait(lambda: panel.value("right_tumor").value > 0)
+    saved_and_opened(panel, tmp_path)
+    assert panel.value("right_tumor").value == pytest.approx(drawn.sum() * panel.logic.result.image.voxel_ml)
+    assert tag(panel, "right_tumor") == "MANUAL"
+
+
+def test_scene_whose_state_is_damaged_is_explained(panel, tmp_path):
+    panel.logic._stateNode.SetText('{"schema": 99}')
+    saved_and_opened(panel, tmp_path)
+    assert panel.logic.result is None and panel.segmentation is None
+    assert panel.message == "The result in this scene could not be restored. Press Segment to review and measure it again."
