@@ -136,7 +136,7 @@ def rank_regions(
 
 
 def reviewed_mask(image: Image, regions: Sequence[ReviewRegion]) -> NDArray[np.bool_]:
-    """Voxels that count as certain: of all regions whose box holds the voxel, the one with the nearest center is reviewed.
+    """Voxels that count as reviewed: of all regions whose box holds the voxel, the one with the nearest center is reviewed.
 
     Args:
         image: the grid.

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 SETTLED = 0.01
 """A voxel is settled if the model gives its label a probability above 1 - SETTLED: a faint glow over a whole body is not at stake."""
 
+KEPT = 0.25
+"""Share of its stake that a voxel keeps once somebody has looked at it or has drawn it anew: people err too, see docs/uncertainty.md."""
+
 
 @dataclass(frozen=True)
 class Stake:
@@ -96,26 +99,32 @@ class OpenVoxels:
         member_volumes_ml: ArrayLike = (),
         mask: NDArray[np.bool_] | None = None,
         certain: NDArray[np.bool_] | None = None,
+        kept: float = KEPT,
     ) -> Stake:
         """What is still at stake.
 
         Args:
             voxel_ml: volume of one voxel in mL.
             member_volumes_ml: what each member measured; fewer than two give no spread.
-            mask: the mask as it is now, (K, J, I); a voxel that was edited is certain. Unchanged if None.
-            certain: voxels that were reviewed, (K, J, I).
+            mask: the mask as it is now, (K, J, I); a voxel that was edited keeps a share of its stake. Unchanged if None.
+            certain: voxels that were reviewed, (K, J, I): they keep the same share.
+            kept: that share, 0-1.
         """
         gain = np.where(self.inside, 1 - self.probability, self.probability)
-        still = np.ones(self.index.shape, bool)
+        now, seen = self.inside, np.zeros(self.index.shape, bool)
+        left = gain.copy()
         if mask is not None:
-            still &= np.take(mask, self.index) == self.inside
+            now = np.take(mask, self.index).astype(bool, copy=False)
+            seen |= now != self.inside
         if certain is not None:
-            still &= ~np.take(certain, self.index)
-        surplus = float(gain[still & self.inside].sum(dtype=np.float64)) * voxel_ml
-        missing = float(gain[still & ~self.inside].sum(dtype=np.float64)) * voxel_ml
+            seen |= np.take(certain, self.index)
+        # Where a person disagreed with the model, the doubt is no more than a coin's.
+        left[seen] = kept * np.minimum(self.probability[seen], 1 - self.probability[seen])
+        surplus = float(left[now].sum(dtype=np.float64)) * voxel_ml
+        missing = float(left[~now].sum(dtype=np.float64)) * voxel_ml
         volumes = np.asarray(member_volumes_ml, np.float64)
         spread = float(volumes.std()) if volumes.size > 1 else 0.0
         before = float(gain.sum(dtype=np.float64)) * voxel_ml
-        # Members differ where the question is open: what has been reviewed no longer spreads.
+        # Members differ where the question is open: what has been reviewed spreads less.
         remaining = min(1.0, (surplus + missing) / before) if before > 0 else 1.0
         return Stake(surplus, missing, spread * remaining)

@@ -110,7 +110,7 @@ def test_mean_uncertainty_is_highest_at_the_boundary(a_glioma):
     assert rows["WT", "Mean uncertainty at the boundary"].value == pytest.approx(wrong[mask & ~inner].mean(), rel=1e-4)
 
 
-def test_reviewed_and_edited_regions_count_as_certain(a_glioma, a_table):
+def test_reviewed_and_edited_regions_are_less_in_doubt(a_glioma, a_table):
     masks, probability, image = a_glioma
     first = measure_glioma(masks, image, None, probability, conformal=a_table)
     reviewed = np.zeros(SHAPE, bool)
@@ -118,11 +118,11 @@ def test_reviewed_and_edited_regions_count_as_certain(a_glioma, a_table):
     second = remeasure(masks, image, first, reviewed, changed=())
     before, after = (table_of(m)["WT", "Volume"] for m in (first, second))
     assert after.value == before.value
-    assert after.high - after.low < 0.6 * (before.high - before.low)
+    assert after.high - after.low < 0.65 * (before.high - before.low)
     assert table_of(second)["WT", "Mean uncertainty"].value < table_of(first)["WT", "Mean uncertainty"].value
     everything = remeasure(masks, image, first, np.ones(SHAPE, bool), changed=())
     whole = table_of(everything)["WT", "Volume"]
-    assert (whole.low, whole.high) == (whole.value, whole.value)
+    assert whole.high - whole.low == pytest.approx((before.high - before.low) / 4)
 
 
 def test_measuring_again_gives_what_measuring_afresh_gives(a_glioma, a_table):

@@ -82,16 +82,16 @@ def test_stake_tells_what_may_be_too_much_from_what_may_be_missing(a_doubtful_li
     assert stake.spread_ml == pytest.approx(5)
 
 
-def test_reviewed_voxels_are_no_longer_at_stake(a_doubtful_line):
+def test_reviewed_voxels_keep_a_quarter_of_their_stake(a_doubtful_line):
     certain = np.array([[[False, True, False, False, False]]])
     stake = OpenVoxels.find(a_doubtful_line, a_doubtful_line > 0.5).stake(10, [20, 30], certain=certain)
-    assert (stake.surplus_ml, stake.missing_ml, stake.spread_ml) == pytest.approx((4, 0, 5 * 4 / 6))
+    assert (stake.surplus_ml, stake.missing_ml, stake.spread_ml) == pytest.approx((4, 2 / 4, 5 * 4.5 / 6))
 
 
-def test_edited_voxels_are_no_longer_at_stake(a_doubtful_line):
+def test_edited_voxels_keep_a_quarter_of_their_stake_on_their_new_side(a_doubtful_line):
     edited = a_doubtful_line > 0.1
     stake = OpenVoxels.find(a_doubtful_line, a_doubtful_line > 0.5).stake(10, mask=edited)
-    assert (stake.surplus_ml, stake.missing_ml) == pytest.approx((4, 0))
+    assert (stake.surplus_ml, stake.missing_ml) == pytest.approx((4 + 2 / 4, 0))
 
 
 def test_a_part_that_postprocessing_removed_stays_at_stake():
@@ -99,9 +99,11 @@ def test_a_part_that_postprocessing_removed_stays_at_stake():
     assert OpenVoxels.find(p, np.zeros(p.shape, bool)).stake(1).missing_ml == pytest.approx(1.99)
 
 
-def test_reviewing_everything_leaves_an_interval_of_no_width(a_doubtful_line):
+def test_reviewing_everything_leaves_a_quarter_of_the_interval_since_people_err(a_doubtful_line):
     stake = OpenVoxels.find(a_doubtful_line, a_doubtful_line > 0.5).stake(10, [20, 30], certain=np.ones(a_doubtful_line.shape, bool))
-    assert scaled_interval(30, stake, 2.0) == (30, 30)
+    before = OpenVoxels.find(a_doubtful_line, a_doubtful_line > 0.5).stake(10, [20, 30])
+    gap = [[abs(end - 30) for end in scaled_interval(30, each, 2.0)] for each in (before, stake)]
+    assert gap[1] == pytest.approx([side / 4 for side in gap[0]])
 
 
 def test_stakes_of_two_kidneys_add_up():
