@@ -6,9 +6,7 @@ progression; sum of bidimensional products down by 50 %, up by 25 %. A measurabl
 Only what two reports say is compared. Clinical state, steroids, T2/FLAIR lesions beside the target, confirmation scans and which
 earlier scan is the baseline or nadir are for people; nothing here is a clinical decision.
 
-Model of the errors: the true volume lies below the measured one with probability 1/2 and above it with probability 1/2; on each side
-it follows half of a normal distribution whose tail beyond the end of the interval is (1 - level) / 2. So the ends of the interval are
-its quantiles and unequal sides stay unequal. Volumes below 0 count as 0. The errors of both studies are independent.
+How the probabilities follow from the intervals: ``DeepVolumetryLib.measure.crossing``.
 """
 
 from __future__ import annotations
@@ -20,19 +18,15 @@ from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from scipy import special
-
 from DeepVolumetryLib.errors import InputError
 from DeepVolumetryLib.measure.change import SINCE_PRIOR, change
+from DeepVolumetryLib.measure.crossing import has_interval, probability_above
 from DeepVolumetryLib.measure.measurement import Measurement
 
 from .table import MEASURABLE, NAMES, SUM_OF_PRODUCTS
 
 if TYPE_CHECKING:
     import os
-
-    from numpy.typing import NDArray
 
 CR, PR, SD, PD = "CR", "PR", "SD", "PD"
 WORDS = {CR: "complete response", PR: "partial response", SD: "stable disease", PD: "progressive disease"}
@@ -41,7 +35,6 @@ VOLUME_DOWN, VOLUME_UP = 0.35, 1.40
 PRODUCT_DOWN, PRODUCT_UP = 0.50, 1.25
 """The same for the sum of bidimensional products."""
 RESEARCH = "Categories follow the size thresholds of RANO 2.0 only, for research; they are no response assessment of a patient."
-_NODES = 4000
 
 
 @dataclass(frozen=True)
@@ -173,52 +166,12 @@ def response(prior: Iterable[Measurement], current: Iterable[Measurement], targe
     )
 
 
-def probability_above(ratio: float, before: Measurement, after: Measurement) -> float | None:
-    """Probability that the true current value exceeds the true prior one times a ratio; None if one has no interval.
-
-    Raises:
-        ValueError: if the ratio is not positive.
-    """
-    if not ratio > 0:
-        raise ValueError(f"a ratio must be positive, not {ratio}")
-    if not (_has_interval(before) and _has_interval(after)):
-        return None
-    prior = _quantiles(before, (np.arange(_NODES) + 0.5) / _NODES)  # midpoints of equal probability
-    return float(_tail(after, ratio * prior).mean())
-
-
 def _probabilities(before: Measurement, after: Measurement) -> tuple[float | None, float | None]:
     """Of progression, and of at least a partial response. Both are 0 where nothing changed for certain."""
     above_up, above_down = (probability_above(ratio, before, after) for ratio in (VOLUME_UP, VOLUME_DOWN))
     if above_up is None or above_down is None:
         return None, None
     return above_up, 1 - above_down
-
-
-def _has_interval(m: Measurement) -> bool:
-    return m.low is not None and m.high is not None and m.level is not None and 0 < m.level < 1
-
-
-def _spreads(m: Measurement) -> tuple[float, float]:
-    """Standard deviations of the lower and the upper half."""
-    assert m.low is not None and m.high is not None and m.level is not None
-    z = float(special.ndtri((1 + m.level) / 2))
-    return max(0.0, m.value - m.low) / z, max(0.0, m.high - m.value) / z
-
-
-def _quantiles(m: Measurement, at: NDArray[np.float64]) -> NDArray[np.float64]:
-    below, above = _spreads(m)
-    z = special.ndtri(at)
-    return np.maximum(0, m.value + np.where(z < 0, below, above) * z)
-
-
-def _tail(m: Measurement, at: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Probability that the true value exceeds each place, all of them 0 or more."""
-    below, above = _spreads(m)
-    gap = m.value - at
-    spread = np.where(gap > 0, below, above)
-    certain = np.where(gap > 0, 1.0, 0.0)
-    return np.asarray(np.where(spread > 0, special.ndtr(gap / np.where(spread > 0, spread, 1)), certain))
 
 
 def _target(before: Mapping[tuple[str, str], Measurement], after: Mapping[tuple[str, str], Measurement]) -> str:
@@ -265,7 +218,7 @@ def _warnings(counts: Sequence[int | None], old: Measurement, new: Measurement, 
             f"There are {counts[1]} measurable lesions of the {name}, {counts[0]} before. If one of them is new that alone is progression; "
             "one that fell apart is not."
         )
-    if not (_has_interval(old) and _has_interval(new)):
+    if not (has_interval(old) and has_interval(new)):
         sentences.append("No probability of crossing the thresholds is given: one of the volumes has no interval.")
     return sentences
 
