@@ -20,6 +20,7 @@ from .admission import threads_for
 GPU = "GPU"
 _BYTES_PER_WORKER = 4e9
 _PATIENCE_S = 60
+CONNECT_S = 15
 
 
 @dataclass(frozen=True)
@@ -107,7 +108,7 @@ def _remote(address: str) -> Iterator[Cluster]:
 
     logging.getLogger("distributed").setLevel(logging.CRITICAL)
     try:
-        client = Client(address, timeout=20, set_as_default=False)
+        client = Client(address, timeout=CONNECT_S, set_as_default=False)
     except (OSError, ValueError, TypeError) as error:
         raise InputError(f"No Dask scheduler answers at {address}. Start one with “dask scheduler”, or check the address.") from error
     try:

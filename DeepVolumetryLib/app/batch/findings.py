@@ -16,6 +16,7 @@ from .tables import Row, column_of
 
 Range = tuple[float | None, float | None]
 _ROBUST_LIMIT = 3.5  # Iglewicz and Hoaglin 1993, for the modified z-score
+_LEAST_SPREAD = 0.01
 _FEWEST = 8
 _MOST_MEASURES = 12
 
@@ -110,22 +111,25 @@ def outliers_of(measures: Sequence[Measure]) -> list[Outlier]:
     for measure in measures:
         for case, score in zip(measure.cases, modified_z(measure.values), strict=True):
             if abs(score) > _ROBUST_LIMIT and (case not in found or abs(score) > abs(found[case].score)):
+                among = "" if measure.group == "all" else f" among {measure.group}"
                 side = "high" if score > 0 else "low"
-                found[case] = Outlier(case, float(score), f"{measure.title.replace('_', ' ')} is {side} among {measure.group}")
+                found[case] = Outlier(case, float(score), f"{measure.title.replace('_', ' ')} is {side}{among}")
     return sorted(found.values(), key=lambda each: -abs(each.score))
 
 
 def modified_z(values: Sequence[float]) -> np.ndarray:
-    """0.6745 (x - median) / MAD of the logarithms; zeros where fewer than eight values are above 0 or half of them are equal."""
+    """0.6745 (x - median) / MAD of the logarithms; zeros where fewer than eight values are above 0.
+
+    The MAD counts as 1 % at least: where nearly all are equal, nothing small stands out.
+    """
     numbers = np.asarray(values, np.float64)
     scores = np.zeros(numbers.shape)
     positive = numbers > 0
     if positive.sum() < _FEWEST:
         return scores
     logs = np.log(numbers[positive])
-    spread = float(np.median(np.abs(logs - np.median(logs))))
-    if spread > 0:
-        scores[positive] = 0.6745 * (logs - np.median(logs)) / spread
+    spread = max(float(np.median(np.abs(logs - np.median(logs)))), _LEAST_SPREAD)
+    scores[positive] = 0.6745 * (logs - np.median(logs)) / spread
     return scores
 
 

@@ -168,7 +168,7 @@ def _timing(rows: Sequence[Row]) -> str:
     hosts = Counter(each.host for each in done)
     memory = max(each.peak_mb for each in done)
     words = [
-        f"{len(done)} cases took {sum(each.seconds for each in done) / 3600:.2f} hours of work on {_computers(len(hosts))}",
+        f"{len(done)} cases took {_hours(sum(each.seconds for each in done))} of work on {_computers(len(hosts))}",
         f"the median case {np.median([each.seconds for each in done]):.1f} s, the slowest {max(each.seconds for each in done):.1f} s",
         f"the most memory of a case was {memory / 1e3:.1f} GB",
     ]
@@ -176,6 +176,10 @@ def _timing(rows: Sequence[Row]) -> str:
     if repeated:
         words.append(f"{repeated} needed a second attempt")
     return f"<h2>Timing</h2><p>{'; '.join(words)}.</p>{_image(plots.durations(warm, cold))}"
+
+
+def _hours(seconds: float) -> str:
+    return f"{seconds / 60:.1f} minutes" if seconds < 7200 else f"{seconds / 3600:.1f} hours"
 
 
 def _computers(number: int) -> str:
