@@ -58,7 +58,7 @@ class _View:
         self.masks = {spec.key: self._turned(result.image, result.segments[spec.key]) for spec in self.specs}
         self.uncertainty = {target: self._turned(result.image, values) for target, values in result.uncertainty.items()}
         self.boxes = {key: box for key, mask in self.masks.items() if (box := bounding_box(mask)) is not None}
-        self.low, self.high = _window(self.image)
+        self.low, self.high = window(self.image)
 
     @staticmethod
     def _turned(image: Image, voxels: NDArray[Any]) -> NDArray[Any]:
@@ -243,8 +243,8 @@ def _save(figure: Figure, path: Path) -> None:
     figure.savefig(path, dpi=110, facecolor=PAPER)
 
 
-def _window(image: Image) -> tuple[float, float]:
-    """Soft tissue on CT; otherwise what is between the darkest and the brightest of the patient."""
+def window(image: Image) -> tuple[float, float]:
+    """Values that are black and white. Soft tissue on CT; otherwise what is between the darkest and the brightest of the patient."""
     if image.modality == "CT":
         return -160.0, 280.0
     step = tuple(slice(None, None, max(1, n // 64)) for n in image.shape)

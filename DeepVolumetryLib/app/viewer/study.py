@@ -39,7 +39,7 @@ class Study(SegmentationLogic):
 
     def __init__(self, module: str) -> None:
         super().__init__()
-        self.module = module
+        self.module = self.entry = find(module)
         self.records: tuple[InputRecord, ...] = ()
         self.name = self.hint = ""
         self._images: dict[str, Image] = {}
@@ -59,9 +59,9 @@ class Study(SegmentationLogic):
         Raises:
             InputError: if it cannot be read.
         """
-        entry, live = find(self.module), self._live()
-        result, report = read_result(folder, entry.submodule("segments").SPECS, images, getattr(live, "MAPS", ()))
-        if not has_image(result) and self.module in _NEEDS_VOXELS:
+        live = self._live()
+        result, report = read_result(folder, self.entry.submodule("segments").SPECS, images, getattr(live, "MAPS", ()))
+        if not has_image(result) and self.entry.key in _NEEDS_VOXELS:
             raise InputError(f"The image of {name} is needed to measure it. Open it with: --input {result.image.name}=PATH.")
         self.records, self.name = report.inputs, name
         self.hint = "" if has_image(result) else f"The image is not in the opened folder. To see it: --input {result.image.name}=PATH."
@@ -71,6 +71,14 @@ class Study(SegmentationLogic):
         companions = {part: sources[part] for part in result.companions}
         nodes = show_result(result, sources[result.image.name], self.names(), False, companions)
         self.take(result, nodes, sources)
+
+    def segment_at(self, index: int) -> str:
+        """The segment to correct at a place to review, by its position in the list; "" if its structure has none."""
+        from ...study.cutOff import specAt
+
+        part, number = self.result.places()[index]
+        spec = specAt(self.result.parts[part], self.result.parts[part].regions[number])
+        return spec.key if spec else ""
 
     # ---- from images
 
@@ -84,9 +92,9 @@ class Study(SegmentationLogic):
         Raises:
             InputError: if one cannot be used.
         """
-        entry = find(self.module)
-        paths, guessed = assign(texts, INPUTS[entry.key], guess_of(entry))
-        files = read(paths, INPUTS[entry.key], sizes)
+        specs = INPUTS[self.entry.key]
+        paths, guessed = assign(texts, specs, guess_of(self.entry))
+        files = read(paths, specs, sizes)
         self.records = tuple(file.record() for file in files)
         self._notes = [*guessed, *(note for file in files for note in file.notes)]
         return {file.name: self._node(file) for file in files}

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from ...errors import DeepVolumetryError, InputError
 from ...modules import MODULES, find
 from ...report.files import read_json
+from ...report.pictures import window
 from ...report.saved import REPORT
 from ...study import reviewList
 from ..inputs import INPUTS, PixelSizes
@@ -126,7 +127,7 @@ class Viewer:
         self._close_study()
         nodes = study.open_images(texts, sizes)
         first = next(iter(nodes.values()))
-        self.views.show(first, flat)
+        self.views.show(first, flat, window(study.imageOf(first)))
         study.name = ", ".join(Path(chosen[name]).name for name in names if name in chosen)
         self.state.study = study.name
         parameters = {"speed": self.state.speed} if self.state.speed and "speed" in self._parameters(module) else {}
@@ -178,6 +179,8 @@ class Viewer:
         if self._study.partOf(self.state.target) != self._study.partOf(places[int(index)].target):
             self._edit(places[int(index)].target)
         self.state.target = places[int(index)].target
+        self.state.segment = self._study.segment_at(int(index)) or self.state.segment
+        self._aim_editor()
         self._study.showPlace(int(index), bool(self.state.zoom))
         self._show_overlay()
 
@@ -290,7 +293,7 @@ class Viewer:
         targets = study.targets()
         self.state.update(
             {
-                "study": f"{study.name} ({find(study.module).title})",
+                "study": f"{study.name} ({study.entry.title})",
                 "warnings": list(study.result.warnings),
                 "targets": contents.choices(targets),
                 "target": next((region.target for region in self._regions()), next(iter(targets), "")),
@@ -299,7 +302,7 @@ class Viewer:
             }
         )
         image = study.inputNode
-        self.views.show(image, min(image.GetImageData().GetDimensions()) == 1)
+        self.views.show(image, min(image.GetImageData().GetDimensions()) == 1, window(study.result.image))
         self._edit(self.state.target)
         self._stop_observing = [self.views.on_edited(node, self._on_edit) for node in study.segmentationNodes]
         self._show_overlay()

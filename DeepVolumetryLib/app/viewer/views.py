@@ -30,7 +30,9 @@ class Views:
         choose_window()
         from trame_slicer.core import LayoutManager, SlicerApp
         from trame_slicer.rca_view import register_rca_factories
+        from trame_slicer.segmentation import SegmentationOverwriteMode
         from undo_stack import UndoStack
+        from vtkmodules.vtkCommonCore import vtkObject
 
         self._app = SlicerApp()
         self.scene = self._app.scene
@@ -39,13 +41,32 @@ class Views:
         self.editor = self._app.segmentation_editor
         self.undo_stack = UndoStack(undo_limit=20)
         self.editor.set_undo_stack(self.undo_stack)
+        self.editor.set_overwrite_mode(SegmentationOverwriteMode.ALLOW_OVERLAP)  # as in the panels: structures contain each other
         self.layouts = LayoutManager(self.scene, self._app.view_manager, server)
-        self.layouts.register_layout_dict(_layouts(), lazy_initialization=True)
+        vtkObject.GlobalWarningDisplayOff()  # VTK would tell the user about trame-slicer's use of it
+        self.layouts.register_layout_dict(_layouts())
+        vtkObject.GlobalWarningDisplayOn()
+        for view in self._slices():
+            # The image first: what is drawn over it is blended with what was drawn before.
+            view._render_manager._AddSliceActorToRendererIfNeeded()
+        for view in self._app.view_manager.get_views():
+            # Both cost time where there is no graphics card; nothing here is seen through.
+            view.render_window().SetMultiSamples(0)
+            view.first_renderer().SetUseDepthPeeling(False)
         self.layouts.set_layout(FOUR)
 
-    def show(self, image: Any, is_flat: bool) -> None:
-        """Let all views show an image as a whole: four of a volume, one of a picture."""
+    def show(self, image: Any, is_flat: bool, window: tuple[float, float]) -> None:
+        """Let all views show an image as a whole: four of a volume, one of a picture.
+
+        Args:
+            image: the volume node.
+            is_flat: True for a picture.
+            window: values that are black and white.
+        """
         self.layouts.set_layout(PICTURE if is_flat else FOUR)
+        display = image.GetDisplayNode()
+        display.SetAutoWindowLevel(False)
+        display.SetWindowLevelMinMax(*window)
         for view in self._slices():
             view.set_background_volume_id(image.GetID())
             if is_flat:

@@ -1,0 +1,5 @@
+"""The real module's segments."""
+
+from RenalParenchymaLib.segments import SPECS, TOTALS, display_name
+
+__all__ = ["SPECS", "TOTALS", "display_name"]
