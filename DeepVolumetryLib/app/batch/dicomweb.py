@@ -25,6 +25,7 @@ TOKEN = "DEEPVOLUMETRY_DICOMWEB_AUTHORIZATION"
 _ADDRESS = re.compile(r"(?P<server>https?://.+?)/studies/(?P<study>[\d.]+)/series/(?P<series>[\d.]+)(/instances/(?P<instance>[\d.]+))?/?")
 _PAGE = 200
 _TIMEOUT_S = (10, 120)
+_TRIES, _FIRST_WAIT_MS = 3, 250
 
 
 def find_cases(address: str, module: str, options: Sequence[str], query: Mapping[str, str]) -> list[Case]:
@@ -86,7 +87,9 @@ def _client(address: str) -> Iterator[Any]:
 
     headers = {"Authorization": os.environ[TOKEN]} if os.environ.get(TOKEN) else None
     try:
-        yield DICOMwebClient(url=address.rstrip("/"), headers=headers, timeout=_TIMEOUT_S)
+        client = DICOMwebClient(url=address.rstrip("/"), headers=headers, timeout=_TIMEOUT_S)
+        client.set_http_retry_params(max_attempts=_TRIES, wait_exponential_multiplier=_FIRST_WAIT_MS)
+        yield client
     except requests.exceptions.HTTPError as error:
         code = error.response.status_code if error.response is not None else "an error"
         advice = f"Put the password into ~/.netrc, or a token into ${TOKEN}." if code in (401, 403) else "Check the address."

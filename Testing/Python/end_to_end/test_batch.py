@@ -26,7 +26,7 @@ def a_scheduler():
     """Address of a scheduler with two workers in this process: quick to start, and their processes stay warm from test to test."""
     with (
         pytest.MonkeyPatch.context() as patch,
-        distributed.LocalCluster(2, None, 1, processes=False, protocol="tcp", dashboard_address=None, host="127.0.0.1") as cluster,
+        distributed.LocalCluster(2, None, 1, processes=False, protocol="tcp", dashboard_address=":0", host="127.0.0.1") as cluster,
     ):
         patch.setenv("PYTHONPATH", toys.PYTHONPATH)
         yield cluster.scheduler_address
@@ -259,9 +259,6 @@ def test_kill_9_of_worker_and_client_loses_nothing(batch, tmp_path):
     assert 4 <= len(kept) < 8
     assert batch(cohort)[0] == 0
     assert not changed(before, tmp_path / "out") & kept
-    assert not changed(kept, tmp_path / "out") & {
-        name for name, state in toys.states(tmp_path / "out").items() if name in kept and not state
-    }
     for number in range(8):
         name = f"case{number:03d}"
         assert toys.contents(tmp_path / "out" / name) == toys.contents(tmp_path / "undisturbed" / name)
