@@ -260,13 +260,18 @@ class GliomaUncertaintyLogic(SegmentationLogic):
 
         return fitting_masks(self.result, masks, changed)
 
-    def changesSince(self, prior):
+    def changesSince(self, prior, percent=0):
         """The category of RANO 2.0 first, then the change of every volume."""
         from GliomaUncertaintyLib.rano import RESEARCH, against_prior
+        from GliomaUncertaintyLib.rano import response as compared
 
-        response = against_prior(prior, self.result.measurements, inputs=[{"uid": self.result.image.uid}])
+        measurements = self.result.measurements
+        if isinstance(prior, Path):
+            response = against_prior(prior, measurements, inputs=[{"uid": self.result.image.uid}])
+        else:
+            response = compared(prior, measurements)
         self.result.extras["response"] = response.to_dict()
-        return [*self._responseSentences(response), *super().changesSince(prior), RESEARCH]
+        return [*self._responseSentences(response), *super().changesSince(prior, percent), RESEARCH]
 
     def _responseSentences(self, response):
         from GliomaUncertaintyLib.rano import WORDS

@@ -168,6 +168,7 @@ class SpleenVolumeLogic(SegmentationLogic):
     """Volume nodes of one slice in, outlines, maps and tables out. Usable from scripts without the panel."""
 
     module = "spleen"
+    changeThreshold = 35.0  # a spleen response, see DeepVolumetryLib.measure.crossing
     sampleNames: ClassVar = {view: f"{SAMPLE_NAME} {title}" for view, title in list(TITLES.items())[:2]}
     inputTitles = TITLES
 

@@ -23,7 +23,7 @@ def node_name(input_node: Any, module: str, what: str = "") -> str:
 
 def find_node(input_node: Any, module: str, role: str) -> Any | None:
     """The node that plays a role ("segmentation", "uncertainty parenchyma", "measurements") in a result on an input."""
-    for node in slicer.util.getNodesByClass("vtkMRMLStorableNode"):
+    for node in slicer.util.getNodesByClass("vtkMRMLNode"):
         same = node.GetAttribute(_MODULE) == module and node.GetAttribute(_ROLE) == role
         if same and node.GetNodeReferenceID(_INPUT) == input_node.GetID():
             return node

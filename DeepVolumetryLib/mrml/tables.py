@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import slicer
@@ -11,7 +11,7 @@ import vtk
 
 from ..measure.measurement import Measurement
 from ..result import SegmentSpec
-from .nodes import find_or_add_node
+from .nodes import find_or_add_node, input_of
 
 ROLE = "measurements"
 _COLUMNS = (
@@ -44,6 +44,31 @@ def show_measurements(
         node.SetUseColumnTitleAsColumnHeader(True)
         _set_rows(node, [_row(each, called) for each in measurements])
     return node
+
+
+def measurements_of(node: Any, keys: Mapping[str, str] | None = None) -> list[Measurement]:
+    """The measurements of a table that `show_measurements` made.
+
+    Args:
+        node: vtkMRMLTableNode.
+        keys: what segments are called -> their keys; others keep the name.
+    """
+    table = node.GetTable()
+    columns = {title: table.GetColumnByName(title) for title, *_ in _COLUMNS}
+    found = []
+    for index in range(table.GetNumberOfRows()):
+        row = {title: column.GetValue(index) for title, column in columns.items()}
+        low, high, level = (None if math.isnan(row[title]) else row[title] for title in ("Low", "High", "Level"))
+        segment = (keys or {}).get(row["Segment"], row["Segment"])
+        found.append(Measurement(segment, row["Measurement"], row["Value"], row["Unit"], low, high, level, verdict=row["Verdict"]))
+    return found
+
+
+def other_tables(input_node: Any, module: str) -> list[Any]:
+    """Tables of results of a module on other volumes of the scene."""
+    tables = slicer.util.getNodesByClass("vtkMRMLTableNode")
+    mine = [t for t in tables if t.GetAttribute("DeepVolumetry.Module") == module and t.GetAttribute("DeepVolumetry.Role") == ROLE]
+    return [table for table in mine if input_of(table) is not input_node]
 
 
 def _row(measurement: Measurement, called: dict[str, str]) -> tuple[str | float, ...]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -26,11 +26,12 @@ class MeasurementsSection:
 
     Args:
         ui: the panel's widgets.
-        changesSince: says in sentences what changed since the report.json of an earlier study; raises `InputError`.
+        logic: says in sentences what changed since an earlier study, knows the other results in the scene, and plots.
     """
 
-    def __init__(self, ui, changesSince: Callable[[Path], Sequence[str]]) -> None:
-        self.ui, self._changesSince = ui, changesSince
+    def __init__(self, ui, logic) -> None:
+        self.ui, self._logic = ui, logic
+        self._filling = False
         self.message = Message(ui, "measurements")
         self._measurements: Sequence[Measurement] = ()
         self._names: Mapping[str, str] = {}
@@ -39,7 +40,11 @@ class MeasurementsSection:
         ui.measurementsTable.horizontalHeader().setMinimumSectionSize(VALUE_WIDTH)
         self.priorMessage = Message(ui, "prior")
         ui.copyButton.connect("clicked(bool)", self._onCopy)
+        ui.priorThresholdSpinBox.value = logic.changeThreshold
         ui.priorPathLineEdit.connect("currentPathChanged(QString)", self._showChanges)
+        ui.priorSceneComboBox.connect("currentIndexChanged(int)", self._showChanges)
+        ui.priorThresholdSpinBox.connect("valueChanged(double)", self._showChanges)
+        ui.historyButton.connect("clicked(bool)", self._onHistory)
         self.show(())
 
     def show(self, measurements: Sequence[Measurement], notes: Sequence[str] = (), names: Mapping[str, str] | None = None) -> None:
@@ -57,20 +62,60 @@ class MeasurementsSection:
         shown = ("measurementsTable", "copyButton", "intervalLabel", "priorLabel", "priorPathLineEdit")
         for name in shown:
             getattr(self.ui, name).setVisible(hasResult)
+        for name in ("priorThresholdLabel", "priorThresholdSpinBox", "historyButton"):
+            getattr(self.ui, name).setVisible(hasResult)
+        self._fillPriors()
         self._showChanges()
         if hasResult:
             self.message.clear()
         else:
             self.message.hint(_("Volumes and their intervals appear here after a segmentation."))
 
-    def _showChanges(self) -> None:
-        """What changed since the prior report, as far as both have it."""
+    def _fillPriors(self) -> None:
+        """Other results in the scene; the row vanishes where there is none."""
+        combo, chosen = self.ui.priorSceneComboBox, self._chosenTable
+        tables = self._logic.priorTables() if self._measurements else {}
+        self._filling = True
+        combo.clear()
+        for table, name in {"": _("none"), **tables}.items():
+            combo.addItem(name, table)
+        combo.setCurrentIndex(max(combo.findData(chosen), 0))
+        self._filling = False
+        for widget in (self.ui.priorSceneLabel, combo):
+            widget.setVisible(bool(tables))
+
+    @property
+    def _chosenTable(self) -> str:
+        combo = self.ui.priorSceneComboBox
+        return combo.itemData(combo.currentIndex) or "" if combo.currentIndex >= 0 else ""
+
+    @property
+    def _prior(self) -> Path | Sequence[Measurement] | None:
+        """The earlier study that was chosen: a result in the scene, else a report."""
+        if self._chosenTable:
+            return self._logic.priorMeasurements(self._chosenTable)
+        path = Path(self.ui.priorPathLineEdit.currentPath or ".")
+        return path if path.is_file() else None
+
+    def _onHistory(self) -> None:
+        from ..mrml.history import open_chart
+
+        try:
+            prior = self._prior
+            open_chart(self._logic.showHistory([prior] if isinstance(prior, Path) else []))
+        except DeepVolumetryError as error:
+            self.priorMessage.error(str(error))
+
+    def _showChanges(self, *_changed) -> None:
+        """What changed since the prior study, as far as both have it."""
+        if self._filling:
+            return
         lines: Sequence[str] = ()
         self.priorMessage.clear()
-        path = Path(self.ui.priorPathLineEdit.currentPath or ".")
-        if self._measurements and path.is_file():
+        prior = self._prior if self._measurements else None
+        if prior is not None:
             try:
-                lines = self._changesSince(path)
+                lines = self._logic.changesSince(prior, self.ui.priorThresholdSpinBox.value)
             except DeepVolumetryError as error:
                 self.priorMessage.error(str(error))
             else:

@@ -79,7 +79,7 @@ class VolumetryWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.reviewSection = ReviewSection(self.ui, self._onReviewed, self._onRegionSelected, self._showOverlay, self._onUndoReview)
         self.shortcuts = Shortcuts(self.ui, REVIEW_KEYS)
         self.correctSection = CorrectSection(self.ui, self._onEdited, self._onCutOff, self._onAddSegment)
-        self.measurementsSection = MeasurementsSection(self.ui, self.logic.changesSince)
+        self.measurementsSection = MeasurementsSection(self.ui, self.logic)
         self.partSections = [PARTS[part](self.ui, self.logic) for part in self.parts]
         self.exportSection = ExportSection(
             self.ui,

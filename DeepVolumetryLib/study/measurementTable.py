@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
     from ..measure.change import Change
     from ..measure.measurement import Measurement
 
@@ -117,24 +116,55 @@ def verdicts(measurements: Iterable[Measurement], names: Mapping[str, str] | Non
     return [(_subject(measurement, names), measurement.verdict) for measurement in cells if measurement.verdict]
 
 
-def changes(prior: Path, measurements: Iterable[Measurement], names: Mapping[str, str] | None = None) -> list[str]:
-    """Volumes then and now: "Right kidney: 150 → 141 mL (−6 %), …".
+def changes(
+    prior: Path | Sequence[Measurement], measurements: Iterable[Measurement], names: Mapping[str, str] | None = None, percent: float = 0
+) -> list[str]:
+    """Volumes then and now: "Right kidney: 150 → 141 mL (−6 %), …", and how likely they passed a threshold.
 
     Args:
-        prior: report.json of the earlier study.
+        prior: report.json of the earlier study, or its measurements.
         measurements: those of this study.
         names: as for `verdicts`.
+        percent: the threshold; 0 if there is none.
 
     Raises:
         InputError: if the file is no report.
     """
     from ..measure.change import compare
-    from ..report.files import read_json
 
-    found = [each for each in compare(read_json(prior).measurements, measurements) if each.name == "Volume" and (each.before or each.after)]
+    before, after = measurements_of(prior), list(measurements)
+    found = [each for each in compare(before, after) if each.name == "Volume" and (each.before or each.after)]
     common = {each.verdict for each in found} if len(found) > 1 else set()
     lines = [_change(each, names, "" if len(common) == 1 else each.verdict) for each in found]
-    return [*lines, *(f"All of them: {verdict}." for verdict in common if verdict and len(common) == 1)]
+    lines += [f"All of them: {verdict}." for verdict in common if verdict and len(common) == 1]
+    return lines + (_crossed(before, after, names, percent) if percent > 0 else [])
+
+
+def measurements_of(prior: Path | Sequence[Measurement]) -> list[Measurement]:
+    """The measurements of an earlier study.
+
+    Raises:
+        InputError: if it is a file that is no report.
+    """
+    if isinstance(prior, Path):
+        from ..report.files import read_json
+
+        return list(read_json(prior).measurements)
+    return list(prior)
+
+
+def _crossed(before: list[Measurement], after: list[Measurement], names: Mapping[str, str] | None, percent: float) -> list[str]:
+    """ "Right kidney: probability that the true volume rose by more than 20 %: 3 %, fell by as much: 1 %." """
+    from ..measure.crossing import crossings
+
+    lines = []
+    for each in crossings(before, after, percent):
+        if each.rise is None:
+            continue
+        fell = "" if each.fall is None else f", fell by as much: {100 * each.fall:.0f} %"
+        rose = f"probability that the true volume rose by more than {percent:g} %: {100 * each.rise:.0f} %"
+        lines.append(f"{_place(each.segment, names)}: {rose}{fell}.")
+    return lines or ["No volume has an interval in both studies, so no probability of passing the threshold is given."]
 
 
 def _change(change: Change, names: Mapping[str, str] | None, verdict: str) -> str:

@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .followUp import FollowUp
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from .corrections import Corrections
 
 
-class ResultLogic:
+class ResultLogic(FollowUp):
     """Keeps the result of the last run up to date with edits and reviews.
 
     Attributes:
@@ -191,16 +193,6 @@ class ResultLogic:
     def notes(self) -> list[str]:
         """Sentences that belong below the measurements."""
         return list(self.result.extras.get("notes", ())) if self.result else []
-
-    def changesSince(self, prior: Path) -> list[str]:
-        """What changed since the report.json of an earlier study, in sentences; empty if they have nothing in common.
-
-        Raises:
-            InputError: if the file is no report.
-        """
-        from .measurementTable import changes
-
-        return changes(prior, self.result.measurements, self.displayNames())
 
     # ---- comparing
 
