@@ -14,6 +14,7 @@ from ..errors import InputError
 from ..image_io import write_atomically
 from ..measure.change import Change
 from ..measure.change import compare as changes_between
+from ..measure.crossing import SPLEEN_RESPONSE_PERCENT, crossings
 from ..modules import MODULES
 from ..report.files import read_json
 from .console import Terminal, number
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 SCHEMA = 1
 COLUMNS = ("segment", "name", "unit", "before", "after", "difference", "percent", "low", "high", "level", "verdict")
 _RESPONSES = {"glioma": "rano"}  # module -> submodule of its library that says how a treatment's target responded
+_THRESHOLDS = {"spleen": SPLEEN_RESPONSE_PERCENT}
+MOST_PERCENT = 1000
 _WORDS = {"increased": "increased", "decreased": "decreased", "no change": "as before"}
 
 
@@ -32,12 +35,17 @@ def compare(
     prior: Path = typer.Argument(..., metavar="PRIOR", help="report.json of the earlier study, or its folder.", show_default=False),
     current: Path = typer.Argument(..., metavar="CURRENT", help="report.json of the later study, or its folder.", show_default=False),
     out: Path | None = typer.Option(None, "--out", "-o", help="Folder for change.json and change.csv.", show_default=False),
+    threshold: float | None = typer.Option(
+        None,
+        help="Percent: how likely did the true volumes change by more? Left out: 35 for spleen. 0: no threshold.",
+        show_default=False,
+    ),
     quiet: bool = typer.Option(False, "--quiet", "-q", help="No table."),
     as_json: bool = typer.Option(False, "--json", help="Print change.json, and nothing else, to stdout."),
 ) -> None:
     """Compare two reports: which numbers changed by more than the measurement uncertainty."""
     terminal = Terminal(quiet, as_json)
-    document = comparison(prior, current)
+    document = comparison(prior, current, threshold)
     if out is not None:
         with write_atomically(out) as folder:
             write_json(folder / "change.json", document)
@@ -48,12 +56,18 @@ def compare(
     terminal.report(document)
 
 
-def comparison(prior: Path, current: Path) -> dict[str, Any]:
+def comparison(prior: Path, current: Path, threshold: float | None = None) -> dict[str, Any]:
     """``change.json``: the changes of all numbers that both reports have, and the module's response category if it knows one.
 
+    Args:
+        prior, current: report.json, or the folder that holds it.
+        threshold: percentage that the volumes are held against; that of the module if None, 0 for none.
+
     Raises:
-        InputError: if a report cannot be read, or the two are of different modules or patients.
+        InputError: if a report cannot be read, the two are of different modules or patients, or the threshold is negative.
     """
+    if threshold is not None and not 0 <= threshold <= MOST_PERCENT:
+        raise InputError(f"A threshold of {threshold:g} % makes no sense. Give 1 to {MOST_PERCENT}, or 0 for none.")
     paths = [path / "report.json" if path.is_dir() else path for path in (prior, current)]
     before, after = (read_json(path) for path in paths)
     modules = before.provenance.module, after.provenance.module
@@ -74,8 +88,17 @@ def comparison(prior: Path, current: Path) -> dict[str, Any]:
         "current": _study(paths[1], after),
         "changes": [_to_dict(change) for change in changes],
         "response": response,
+        "threshold": _crossed(before, after, threshold),
         "warnings": list(dict.fromkeys(warnings)),
     }
+
+
+def _crossed(before: Report, after: Report, threshold: float | None) -> dict[str, Any] | None:
+    percent = _THRESHOLDS.get(after.provenance.module, 0.0) if threshold is None else threshold
+    if percent <= 0:
+        return None
+    found = crossings(before.measurements, after.measurements, percent)
+    return {"percent": percent, "volumes": [{"segment": each.segment, "rise": each.rise, "fall": each.fall} for each in found]}
 
 
 def _response(before: Report, after: Report) -> dict[str, Any] | None:
@@ -123,6 +146,10 @@ def _write_csv(path: Path, changes: list[dict[str, Any]]) -> None:
         writer.writerows({name: "" if value is None else value for name, value in change.items()} for change in changes)
 
 
+def _chance(probability: float | None) -> str:
+    return "unknown" if probability is None else f"{100 * probability:.0f} %"
+
+
 def _show(document: dict[str, Any], terminal: Terminal) -> None:
     rows = []
     for change in document["changes"]:
@@ -134,6 +161,12 @@ def _show(document: dict[str, Any], terminal: Terminal) -> None:
         rows.append((change["segment"].replace("_", " "), change["name"], unit, said, *cells, number(change["percent"], 0), interval))
     columns = ("segment", "what", "unit", "real change?", "before", "after", "change", "%", "interval of the change")
     terminal.table("Change since the prior study", columns, rows, words=4)
+    crossed = document["threshold"]
+    if crossed:
+        chances = [[_chance(each[way]) for way in ("rise", "fall")] for each in crossed["volumes"]]
+        rows = [(each["segment"].replace("_", " "), *both) for each, both in zip(crossed["volumes"], chances, strict=True)]
+        columns = ("volume", f"rose by more than {crossed['percent']:g} %", f"fell by at least {crossed['percent']:g} %")
+        terminal.table("Probability that the true volume", columns, rows)
     response = document["response"]
     if response:
         terminal.note(response["why"])

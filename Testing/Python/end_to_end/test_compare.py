@@ -96,3 +96,22 @@ def test_what_cannot_be_compared_gives_a_sentence_and_exit_code_2(deepvolumetry,
         assert answer.code == 2
         assert sentence in answer.sentence
         assert not (tmp_path / "change").exists()
+
+
+def spleen(folder, value, low, high, uid):
+    return report(folder, (Measurement("spleen", "Volume", value, "mL", low, high, 0.95),), module="spleen", uid=uid)
+
+
+def test_a_spleen_is_held_against_35_percent_and_another_threshold_can_be_asked_for(deepvolumetry, tmp_path):
+    before, after = spleen(tmp_path / "before", 1000.0, 900.0, 1100.0, "1"), spleen(tmp_path / "after", 550.0, 500.0, 600.0, "2")
+    answer = deepvolumetry("compare", before, after, "--json")
+    found = answer.json["threshold"]
+    assert found["percent"] == 35 and found["volumes"][0]["fall"] > 0.97 and found["volumes"][0]["rise"] < 0.001
+    answer = deepvolumetry("compare", before, after, "--threshold", "45")
+    assert "fell by at least 45 %" in " ".join(answer.out.split()) and "50 %" in answer.out
+    assert deepvolumetry("compare", before, after, "--threshold", "0", "--json").json["threshold"] is None
+
+
+def test_a_negative_threshold_is_refused_with_a_sentence(deepvolumetry, two_studies):
+    answer = deepvolumetry("compare", *two_studies, "--threshold", "-5")
+    assert answer.code == 2 and "A threshold of -5 % makes no sense." in " ".join(answer.err.split())
