@@ -442,6 +442,10 @@ def test_shipped_weights_match_their_manifest_and_are_small():
             bundle = open_bundle(entry, path.name)
             for file in bundle.checksums:
                 assert (path / file).stat().st_size <= 10_000_000
-                network = bundle.state_dict(Path(file).stem)
-                assert {value.dtype for value in network.values() if value.is_floating_point()} == {torch.float16}
-                assert all(np.isfinite(value.float().numpy()).all() for value in network.values())
+                content = bundle.state_dict(Path(file).stem)
+                full = [value for value in content.values() if value.is_floating_point() and value.dtype != torch.float16]
+                if file == "models/volume.safetensors":  # no network: coefficients of regressions need their digits
+                    assert {value.dtype for value in full} == {torch.float32} and sum(value.nbytes for value in full) < 500_000
+                else:
+                    assert not full
+                assert all(np.isfinite(value.float().numpy()).all() for value in content.values())
