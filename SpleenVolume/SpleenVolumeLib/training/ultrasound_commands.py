@@ -24,6 +24,7 @@ def add_samples(parser: argparse.ArgumentParser) -> None:
 def add_export_unet(parser: argparse.ArgumentParser) -> None:
     """folder of a training of the U-Net -> weights in the bundle and manifest entry"""
     _bundle(parser)
+    parser.add_argument("--shift", type=float, default=0.0, help="taken from every logit, so that areas are right on average")
     parser.set_defaults(run=_export("export_unet"))
 
 
@@ -76,6 +77,7 @@ def _export(name: str) -> Callable[[argparse.Namespace], None]:
         from . import ultrasound_export
 
         export = getattr(ultrasound_export, name)
-        print(json.dumps(export(options.training, options.bundle, options.manifest, options.version), indent=2))
+        further = {"shift": options.shift} if "shift" in options else {}
+        print(json.dumps(export(options.training, options.bundle, options.manifest, options.version, **further), indent=2))
 
     return run

@@ -86,6 +86,11 @@ def test_training_goes_on_and_its_weights_ship(tmp_path, some_pictures):
     assert opened.inference["volume"] == 1 and set(opened.inference["networks"]) == {"rvae", "unet"}  # what others wrote is kept
     network = build(opened.inference["networks"]["unet"])
     network.load_state_dict(opened.state_dict("unet"))
+    export_unet(tmp_path / "run", bundle, tmp_path / "manifest.json", "0.0.1", shift=1.5)
+    plain, shifted = network.eval(), build(opened.inference["networks"]["unet"]).eval()
+    shifted.load_state_dict(Bundle.open(bundle).state_dict("unet"))
+    seen = torch.zeros(1, 2, 32, 32)
+    assert torch.allclose(plain(seen) - shifted(seen), torch.tensor(1.5), atol=0.01)
 
 
 @pytest.mark.parametrize(
