@@ -28,12 +28,20 @@ class CorrectSection(VTKObservationMixin):
         onEdited: called once things have been still for 30 ms after an edit, so that a brush stroke is measured as one.
         onCutOff: called with the probability that the user wants as cut-off in the current region.
         onAdd: called with the key of a missing structure that the user wants to draw.
+        onArea: called with True to begin an area for the slider, which returns its segment ID, and with False to end it.
     """
 
-    def __init__(self, ui, onEdited: Callable[[], None], onCutOff: Callable[[float], None], onAdd: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        ui,
+        onEdited: Callable[[], None],
+        onCutOff: Callable[[float], None],
+        onAdd: Callable[[str], None],
+        onArea: Callable[[bool], str],
+    ) -> None:
         VTKObservationMixin.__init__(self)
         self.ui = ui
-        self._onEdited, self._onCutOff, self._onAdd = onEdited, onCutOff, onAdd
+        self._onEdited, self._onCutOff, self._onAdd, self._onArea = onEdited, onCutOff, onAdd, onArea
         self._editorNode = None
         self._ignoring = False
         self.message = Message(ui, "correct")
@@ -42,6 +50,7 @@ class CorrectSection(VTKObservationMixin):
         self.timer.setInterval(DEBOUNCE_MS)
         self.timer.connect("timeout()", self._onEdited)
         ui.regionThresholdSlider.connect("valueChanged(double)", self._onSlider)
+        ui.areaButton.connect("toggled(bool)", self._onAreaToggled)
         ui.addSegmentButton.connect("clicked(bool)", self._onAddClicked)
         self.show(None, None)
 
@@ -65,6 +74,10 @@ class CorrectSection(VTKObservationMixin):
             editor.setSegmentationNode(None)
             self.message.hint(_("The editing tools work once there is a segmentation."))
         editor.setEnabled(segmentationNode is not None)
+        self._ignoring = True
+        self.ui.areaButton.checked = False
+        self._ignoring = False
+        self.ui.areaButton.setEnabled(segmentationNode is not None)
         self.showRegion("")
         self.showMissing(())
 
@@ -85,8 +98,8 @@ class CorrectSection(VTKObservationMixin):
         self._ignoring = True
         slider.value = 0.5
         self._ignoring = False
-        slider.setEnabled(bool(target))
-        self.ui.regionThresholdLabel.setEnabled(bool(target))
+        for widget in (slider, self.ui.regionThresholdLabel):
+            widget.setEnabled(bool(target) or self.ui.areaButton.checked)
 
     def showMissing(self, specs: Sequence[SegmentSpec]) -> None:
         """Structures that can be added; the row vanishes when there is none."""
@@ -139,6 +152,16 @@ class CorrectSection(VTKObservationMixin):
         key = self.ui.addSegmentComboBox.itemData(self.ui.addSegmentComboBox.currentIndex)
         self._onAdd(key)
         self.ui.segmentEditorWidget.setCurrentSegmentID(key)
+
+    def _onAreaToggled(self, isOn: bool) -> None:
+        if self._ignoring:
+            return
+        segment = self._onArea(isOn)
+        if isOn:
+            self.ui.segmentEditorWidget.setCurrentSegmentID(segment)
+        self.ui.segmentEditorWidget.setActiveEffectByName("Paint" if isOn else "")
+        self.ui.regionThresholdSlider.setEnabled(isOn)
+        self.ui.regionThresholdLabel.setEnabled(isOn)
 
     def _onSlider(self, value: float) -> None:
         if not self._ignoring:

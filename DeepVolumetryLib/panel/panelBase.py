@@ -78,7 +78,7 @@ class VolumetryWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
         self.runSection = RunSection(self.ui, self.onSegment, self.onCancel, self.poll)
         self.reviewSection = ReviewSection(self.ui, self._onReviewed, self._onRegionSelected, self._showOverlay, self._onUndoReview)
         self.shortcuts = Shortcuts(self.ui, REVIEW_KEYS)
-        self.correctSection = CorrectSection(self.ui, self._onEdited, self._onCutOff, self._onAddSegment)
+        self.correctSection = CorrectSection(self.ui, self._onEdited, self._onCutOff, self._onAddSegment, self._onArea)
         self.measurementsSection = MeasurementsSection(self.ui, self.logic)
         self.partSections = [PARTS[part](self.ui, self.logic) for part in self.parts]
         self.exportSection = ExportSection(
@@ -295,7 +295,16 @@ class VolumetryWidget(ScriptedLoadableModuleWidget, VTKObservationMixin):
 
     def _onCutOff(self, probability: float) -> None:
         self.ui.segmentEditorWidget.saveStateForUndo()
-        self.logic.setCutOff(self.reviewSection.current, probability)
+        if not self.ui.areaButton.checked:
+            self.logic.setCutOff(self.reviewSection.current, probability)
+        elif not self.logic.setCutOffInArea(self.reviewSection.target, probability):
+            self.correctSection.message.warning(_("Paint the area first where the cut-off is to change."))
+
+    def _onArea(self, isOn: bool) -> str:
+        if isOn:
+            return self.logic.beginArea(self.reviewSection.target)
+        self.logic.endArea()
+        return ""
 
     def _onAddSegment(self, key: str) -> None:
         self.logic.addSegment(key)

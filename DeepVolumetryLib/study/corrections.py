@@ -131,6 +131,12 @@ class Corrections:
             whole = union(whole, box)
         return whole
 
+    def areaOf(self, key: str) -> tuple[Box, NDArray[np.bool_]]:
+        """Where a segment lies that is not of the result: its box on the grid of the result, and its mask in there."""
+        labelmap = self._labelmap(key)
+        box = self._box(labelmap)
+        return box, self._voxels(key, labelmap, box)
+
     def replace(self, key: str, box: Box, mask: NDArray[np.bool_]) -> None:
         """As `write`, but nothing is touched that is the same already."""
         inside = bounding_box(mask != self.result.segments[key][box])

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from .followUp import FollowUp
+from .words import tr as _
 
 if TYPE_CHECKING:
     import numpy as np
@@ -17,6 +18,10 @@ if TYPE_CHECKING:
     from ..result import Result, SegmentSpec
     from .comparison import ComparedTarget
     from .corrections import Corrections
+
+
+AREA = "area"
+"""ID of the segment that tells where the cut-off is to change; it is not measured."""
 
 
 class ResultLogic(FollowUp):
@@ -181,6 +186,38 @@ class ResultLogic(FollowUp):
         box, masks = masksAt(result, result.regions[number], probability)
         for key, mask in masks.items():
             self._corrections[part].write(key, box, mask)
+
+    def beginArea(self, target: str) -> str:
+        """An empty segment to paint the area in where the cut-off of a target (of `targets`) is to change. Returns its ID."""
+        segmentation = self.nodes.parts[self.partOf(target)].segmentation.GetSegmentation()
+        if segmentation.GetSegment(AREA) is None:
+            segmentation.AddEmptySegment(AREA, _("Area for the slider"), (1.0, 1.0, 0.4))
+        return AREA
+
+    def endArea(self) -> None:
+        """Take painted areas away again."""
+        for node in self.segmentationNodes:
+            if node.GetScene() is not None and node.GetSegmentation().GetSegment(AREA) is not None:
+                node.GetSegmentation().RemoveSegment(AREA)
+
+    def setCutOffInArea(self, target: str, probability: float) -> bool:
+        """Let a target (of `targets`) begin at another probability inside the painted area. False if nothing was painted."""
+        from ..mrml.masks import segment_images
+        from .cutOff import masksIn, specIn
+
+        self.remeasure()
+        part = self.partOf(target)
+        node, result = self.nodes.parts[part].segmentation, self.result.parts[part]
+        if node.GetSegmentation().GetSegment(AREA) is None or not segment_images(node, [AREA]):
+            return False
+        own = target.removeprefix(f"{part} ")
+        box, area = self._corrections[part].areaOf(AREA)
+        spec = specIn(result, own, box) if area.any() else None
+        if spec is None:
+            return False
+        for key, mask in masksIn(result, spec, own, box, probability, area).items():
+            self._corrections[part].write(key, box, mask)
+        return True
 
     def missingSegments(self) -> list[SegmentSpec]:
         """What the module can measure and the model did not find."""

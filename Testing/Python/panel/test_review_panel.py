@@ -252,3 +252,34 @@ def test_scene_whose_state_is_damaged_is_explained(panel, tmp_path):
     saved_and_opened(panel, tmp_path)
     assert panel.logic.result is None and panel.segmentation is None
     assert panel.message == "The result in this scene could not be restored. Press Segment to review and measure it again."
+
+
+# ---- the slider in an area of one's own
+
+
+def test_cut_off_acts_inside_the_painted_area_only(panel):
+    import slicer
+
+    panel.ui.overlayTargetComboBox.currentIndex = panel.ui.overlayTargetComboBox.findData("tumor")
+    before = {key: mask.copy() for key, mask in panel.logic.result.segments.items()}
+    panel.ui.areaButton.checked = True
+    assert panel.ui.segmentEditorWidget.currentSegmentID() == "area" and panel.ui.segmentEditorWidget.activeEffect().name == "Paint"
+    painted = np.zeros(panel.logic.result.image.shape, np.uint8)
+    half = np.argwhere(before["left_tumor"])[:, 2].mean()
+    painted[:, :, : int(half)] = 1
+    slicer.util.updateSegmentBinaryLabelmapFromArray(painted, panel.segmentation, "area", panel.ui.inputSelector.currentNode())
+    panel.wait()
+    panel.ui.regionThresholdSlider.value = 0.15
+    panel.wait(lambda: (panel.logic.result.segments["left_tumor"] != before["left_tumor"]).any())
+    gained = panel.logic.result.segments["left_tumor"] & ~before["left_tumor"]
+    assert gained.sum() == gained[painted > 0].sum() > 0
+    assert not (panel.logic.result.segments["left_tumor"] & panel.logic.result.segments["left_parenchyma"]).any()
+    assert "area" not in panel.logic.result.segments and all(m.segment != "area" for m in panel.logic.result.measurements)
+    panel.ui.areaButton.checked = False
+    assert panel.segmentation.GetSegmentation().GetSegment("area") is None
+
+
+def test_slider_without_a_painted_area_says_so(panel):
+    panel.ui.areaButton.checked = True
+    panel.ui.regionThresholdSlider.value = 0.2
+    assert panel.widget.correctSection.message.text == "Paint the area first where the cut-off is to change."
