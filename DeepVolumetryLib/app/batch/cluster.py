@@ -5,9 +5,10 @@ from __future__ import annotations
 import logging
 import os
 import subprocess
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import psutil
@@ -21,6 +22,7 @@ GPU = "GPU"
 _BYTES_PER_WORKER = 4e9
 _PATIENCE_S = 60
 CONNECT_S = 15
+_ASK_EVERY_S = 5.0
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class Cluster:
     client: Any
     own: bool
     threads: int
+    _asked: list[tuple[float, Mapping[str, Mapping[str, Any]]]] = field(default_factory=list)
 
     @property
     def slots(self) -> int:
@@ -48,8 +51,11 @@ class Cluster:
         return {GPU: 1} if has_gpu and device in ("auto", "cuda") else {}
 
     def _workers(self) -> Mapping[str, Mapping[str, Any]]:
-        found: Mapping[str, Mapping[str, Any]] = self.client.scheduler_info(n_workers=-1)["workers"]
-        return found
+        """All workers; asked for every few seconds only, since the answer grows with their number and is needed for each case."""
+        now = time.monotonic()
+        if not self._asked or now - self._asked[0][0] > _ASK_EVERY_S:
+            self._asked[:] = [(now, self.client.scheduler_info(n_workers=-1)["workers"])]
+        return self._asked[0][1]
 
 
 def require_dask() -> None:
