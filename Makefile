@@ -44,7 +44,7 @@ $(VENV)/demo.done: pyproject.toml constraints.txt
 	@touch $@
 
 $(VENV)/test.done: $(VENV)/demo.done
-	$(INSTALL) --editable '.[scene,batch,panel-tests,test]'
+	$(INSTALL) --editable '.[scene,batch,viewer,viewer-tests,panel-tests,test]'
 	@touch $@
 
 $(VENV)/lint.done: $(VENV)/test.done
