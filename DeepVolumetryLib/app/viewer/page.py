@@ -123,7 +123,14 @@ def _correct(viewer: Viewer, v3: Any, html: Any) -> None:
     )  # fmt: skip
     with html.Div(v_if=("missing.length",), classes="my-2"):
         html.Span("Not found, add to draw it: ", classes="dv-small")
-        v3.VBtn("{{ item.title }}", v_for="item in missing", key="item.value", click=(viewer.add_segment, "[item.value]"), **_SMALL)
+        v3.VBtn(
+            "{{ item.title }}",
+            v_for="item in missing",
+            key="item.value",
+            classes="ma-1",
+            click=(viewer.add_segment, "[item.value]"),
+            **_SMALL,
+        )
     v3.VCheckbox(v_model=("solid",), label="Surfaces in 3D", density="compact", hide_details=True)
 
 

@@ -28,6 +28,7 @@ DISTRIBUTIONS = {
     "mrml": "slicer-core",
     "slicer": "slicer-core",
     "skimage": "scikit-image",
+    "undo_stack": "py-undo-stack",
     **dict.fromkeys(("qt", "ctk", "PyTorchUtils", "SampleData", "DICOMLib", "sitkUtils", "packaging", "DeepVolumetryLib")),
     **dict.fromkeys(path.name for path in PACKAGES),
 }
@@ -58,7 +59,7 @@ def imports(folder: Path) -> set[str]:
 @pytest.mark.parametrize("folder", PACKAGES, ids=lambda path: path.name)
 def test_every_import_is_a_declared_dependency(the_project, folder):
     extras = the_project["project"]["optional-dependencies"]
-    declared = the_project["project"]["dependencies"] + extras["scene"] + extras["training"] + extras["batch"]
+    declared = the_project["project"]["dependencies"] + extras["scene"] + extras["training"] + extras["batch"] + extras["viewer"]
     needed = {DISTRIBUTIONS.get(name, name.lower().replace("_", "-")) for name in imports(folder)} - {None}
     assert needed <= {canonical(requirement) for requirement in declared}
 
