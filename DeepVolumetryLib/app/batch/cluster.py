@@ -170,7 +170,9 @@ def _local(workers: int | None, device: str) -> Iterator[Cluster]:
 
 
 def _await_worker(client: Any, advice: str) -> None:
+    from distributed import TimeoutError as Timeout  # before Python 3.11 not the built-in one
+
     try:
         client.wait_for_workers(1, timeout=_PATIENCE_S)
-    except TimeoutError as error:
+    except Timeout as error:
         raise ResourceError(f"No worker came within {_PATIENCE_S} s. {advice}") from error

@@ -64,6 +64,7 @@ class Dispatcher:
 
     def _run_all(self, waiting: deque[Job]) -> list[Job]:
         from distributed import KilledWorker, as_completed
+        from distributed import TimeoutError as Timeout
 
         suspects: list[Job] = []
         coming = as_completed([], loop=self._cluster.client.loop)
@@ -73,7 +74,7 @@ class Dispatcher:
             if future.status == "finished":
                 try:
                     self._finished(Outcome(**future.result()))
-                except (OSError, TimeoutError):  # its worker went with the answer; the case knows that it is done
+                except (OSError, Timeout):  # its worker went with the answer; the case knows that it is done
                     waiting.append(job)
             elif future.status == "error":
                 error = future.exception()

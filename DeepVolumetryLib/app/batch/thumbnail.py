@@ -54,7 +54,7 @@ def thumbnail_tiles(result: Result) -> list[NDArray[np.uint8]]:
     everything = np.zeros(image.shape, bool)
     for mask in masks.values():
         everything |= mask
-    steps = image.spacing[::-1]
+    steps = list(image.spacing[::-1])
     center, box = _aim(everything, steps)
     low, high = np.percentile(image.voxels[box][::2, ::2, ::2], (1, 99.5))
     gray = np.clip((image.voxels[box].astype(np.float32) - low) / max(high - low, 1e-6) * 255, 0, 255).astype(np.uint8)

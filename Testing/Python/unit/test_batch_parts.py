@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from DeepVolumetryLib.app.batch.admission import Room, threads_for
+from DeepVolumetryLib.app.batch.cluster import Cluster, gpus
 from DeepVolumetryLib.app.batch.cohort import Case, as_options, order_of
 from DeepVolumetryLib.app.batch.dispatch import Dispatcher
 from DeepVolumetryLib.app.batch.findings import measures_of, modified_z, outliers_of
@@ -204,11 +205,39 @@ def test_localizers_and_other_modalities_are_no_cases():
     assert all("." not in case.name for case in cases)  # a hash, no UID
 
 
-def test_memory_that_cases_take_is_learned(tmp_path):
-    class Cluster:
-        slots, threads = 2, 1
+class Client:
+    """What `Cluster` asks of Dask's client."""
 
-    dispatcher = Dispatcher(Cluster(), tmp_path, "auto", lambda outcome: None)
+    def __init__(self, *resources: dict) -> None:
+        self._workers = {f"tcp://{n}": {"nthreads": 2, "resources": each} for n, each in enumerate(resources)}
+
+    def scheduler_info(self, n_workers: int) -> dict:
+        return {"workers": self._workers}
+
+
+@pytest.mark.parametrize(
+    ("device", "resources", "wanted"),
+    [
+        ("auto", ({"GPU": 1}, {}), {"GPU": 1}),
+        ("cuda", ({"GPU": 1}, {}), {"GPU": 1}),
+        ("cpu", ({"GPU": 1}, {}), {}),
+        ("auto", ({}, {}), {}),
+    ],
+)
+def test_cases_go_to_workers_with_a_gpu_where_there_are_some(device, resources, wanted):
+    cluster = Cluster(Client(*resources), own=False, threads=0)
+    assert cluster.slots == 4
+    assert cluster.resources(device) == wanted
+
+
+@pytest.mark.parametrize(("visible", "found"), [("0,1", ["0", "1"]), ("", []), ("-1", []), ("GPU-8f, GPU-9a", ["GPU-8f", "GPU-9a"])])
+def test_gpus_that_may_be_used(monkeypatch, visible, found):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    assert gpus() == found
+
+
+def test_memory_that_cases_take_is_learned(tmp_path):
+    dispatcher = Dispatcher(Cluster(Client({}), False, 1), tmp_path, "auto", lambda outcome: None)
     job = Job("a", {"key": "renal"}, "", {}, (), "auto", str(tmp_path), "f")
     assert dispatcher._expected_mb(job) == 1500
     for n in range(3):
