@@ -7,7 +7,7 @@ Two steps, for a thousand real workers do not fit into this computer:
 
 1. Measured. The scheduler of Dask in a process of its own; `--workers` of Dask's real workers in another, whose cases only sleep; the
    client is the `Dispatcher` of the batch. Seconds of the processor that the scheduler and the client take for a case are read from the
-   system.
+   system, those that the scheduler takes without any cases apart.
 2. Modelled. A discrete-event simulation: each case passes the client and the scheduler, each a queue served one at a time
    with the times of step 1; its worker reads its images through a file system of a given bandwidth, computes for a time drawn from
    those measured, and writes its results through the same file system. Both bandwidths are shared first come, first served.
@@ -32,7 +32,8 @@ import psutil
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT))
 
-SLEEP_S = 2.0
+SLEEP_S = 0.5
+IDLE_S = 4.0
 MODEL_WORKERS = (1, 2, 4, 8, 16, 32, 64, 125, 250, 500, 1000)
 CASES = 100_000
 BANDWIDTHS_MB_S = (200.0, 1000.0, 5000.0)
@@ -100,6 +101,9 @@ def measured(count: int, seconds: float, scratch: Path) -> dict:
             client.wait_for_workers(count, timeout=120)
             time.sleep(2)
             process, own = psutil.Process(scheduler.pid), psutil.Process()
+            before = process.cpu_times()
+            time.sleep(IDLE_S)
+            idle = _spent(before, process.cpu_times()) / IDLE_S
             before, own_before, began = process.cpu_times(), own.cpu_times(), time.perf_counter()
             dispatch.Dispatcher(Cluster(client, False, 0), scratch, "cpu", lambda outcome: None).run(jobs)
             elapsed = time.perf_counter() - began
@@ -116,7 +120,8 @@ def measured(count: int, seconds: float, scratch: Path) -> dict:
         "cases": cases,
         "seconds": round(elapsed, 2),
         "efficiency": round(ideal / elapsed, 3),
-        "scheduler_ms": round(1e3 * _spent(before, after) / cases, 3),
+        "scheduler_idle": round(idle, 4),
+        "scheduler_ms": round(1e3 * max(_spent(before, after) - idle * elapsed, 0.0) / cases, 3),
         "client_ms": round(1e3 * _spent(own_before, own_after) / cases, 3),
         "scheduler_mb": round(memory, 1),
     }
@@ -186,12 +191,10 @@ def main() -> None:
     for count in options.workers:
         steps.append(measured(count, options.seconds, options.out / "simulation"))
         print(steps[-1], flush=True)
-    # The scheduler hears every worker's heartbeat: a straight line through the measured points, read off at each size.
-    line = (
-        np.polyfit([each["workers"] for each in steps], [each["scheduler_ms"] for each in steps], 1)
-        if len(steps) > 1
-        else [0, steps[0]["scheduler_ms"]]
-    )
+    # Its work for a case is taken as it was on average; the share of its time that heartbeats take as a line through the origin.
+    cost_ms = float(np.mean([each["scheduler_ms"] for each in steps]))
+    sizes = np.array([each["workers"] for each in steps], float)
+    idle_share = float(sizes @ [each["scheduler_idle"] for each in steps] / (sizes @ sizes))
     client_ms = float(np.mean([each["client_ms"] for each in steps]))
     service = np.array(speed["warm_s"])
     models = []
@@ -199,15 +202,15 @@ def main() -> None:
         for bandwidth in BANDWIDTHS_MB_S:
             megabytes = (speed["input_mb"] * factor, speed["result_mb"] * factor)
             for workers in MODEL_WORKERS:
-                scheduler_ms = max(float(np.polyval(line, workers)), min(each["scheduler_ms"] for each in steps))
+                scheduler_ms = cost_ms / max(1 - idle_share * workers, 0.05)
                 found = modelled(workers, CASES, service * factor, (client_ms / 1e3, scheduler_ms / 1e3), megabytes, bandwidth)
                 models.append(
                     {"times": name, "bandwidth_mb_s": bandwidth, "scheduler_ms": scheduler_ms, "megabytes": sum(megabytes), **found}
                 )
             print(name, bandwidth, f"{models[-1]['per_hour']:.0f} per hour, efficiency {models[-1]['efficiency']:.2f}", flush=True)
     results = {
-        "measured": steps, "client_ms": client_ms, "line": [float(each) for each in line], "cases": CASES, "models": models,
-        "service_s": {"mean": float(service.mean()), "cases": len(service), "module": options.module}, "load_average": os.getloadavg()[2],
+        "measured": steps, "client_ms": client_ms, "scheduler_ms": cost_ms, "idle_share_per_worker": idle_share, "cases": CASES,
+        "models": models, "service_s": {"mean": float(service.mean()), "cases": len(service), "module": options.module}, "load_average": os.getloadavg()[2],
     }  # fmt: skip
     (options.out / "simulation.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
 
