@@ -35,6 +35,7 @@ COLORS = "inferno"
 _MARGIN_MM = 45.0
 _LONG_NAME = 24
 _SHOWN_FROM = 10.0  # fainter uncertainty than this only hides the image
+_AIR_HU = -500.0
 
 
 def write_pictures(directory: Path, result: Result) -> list[Path]:
@@ -245,10 +246,10 @@ def _save(figure: Figure, path: Path) -> None:
 
 def window(image: Image) -> tuple[float, float]:
     """Values that are black and white. Soft tissue on CT; otherwise what is between the darkest and the brightest of the patient."""
-    if image.modality == "CT":
-        return -160.0, 280.0
     step = tuple(slice(None, None, max(1, n // 64)) for n in image.shape)
     low, high = (float(value) for value in np.percentile(image.voxels[step], (1, 99.7)))
+    if image.modality == "CT" or (not image.modality and low < _AIR_HU):  # files other than DICOM do not say what they are
+        return -160.0, 280.0
     return low, high if high > low else low + 1
 
 

@@ -5,6 +5,7 @@ A report names no patient. Inputs are named by what the user called them, their 
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -133,7 +134,7 @@ class Report:
             "notes": list(self.notes),
             "edited_segments": list(self.edited_segments),
             **({} if self.response is None else {"response": dict(self.response)}),
-            "details": dict(self.details),
+            "details": _plain(self.details),
             "peak_memory_mb": round(made.peak_memory_mb, 1),
         }
 
@@ -173,6 +174,17 @@ class Report:
             response=values.get("response"),
             details=dict(values.get("details", {})),
         )
+
+
+def _plain(value: Any) -> Any:
+    """What JSON can hold of a module's facts: tuples as lists, numbers of numpy as numbers, None for what is no number."""
+    if isinstance(value, Mapping):
+        return {str(name): _plain(each) for name, each in value.items()}
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    if isinstance(value, (list, tuple)):
+        return [_plain(each) for each in value]
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _region_from_dict(values: Mapping[str, Any]) -> ReviewRegion:

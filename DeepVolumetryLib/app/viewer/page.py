@@ -43,7 +43,7 @@ def build(viewer: Viewer) -> Any:
                 v3.VAlert("{{ message }}", v_if=("message",), type="info", density="compact", id="message", classes="mb-2")
                 html.Div("{{ study }}", v_if=("study",), id="study", classes="text-subtitle-1")
                 v3.VAlert("{{ text }}", v_for="text in warnings", key="text", type="warning", density="compact", classes="mb-1 dv-small")
-            with v3.VExpansionPanels(multiple=True, variant="accordion", v_model=("sections", ["review", "correct", "numbers"])):
+            with v3.VExpansionPanels(multiple=True, variant="accordion", v_model=("sections",)):
                 for value, title, fill in (
                     ("open", "Open and segment", _inputs), ("review", "Review", _review), ("correct", "Correct", _correct),
                     ("numbers", "Measurements", _numbers), ("export", "Export", _export),

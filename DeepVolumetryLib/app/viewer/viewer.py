@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...errors import DeepVolumetryError, InputError
+from ...errors import Cancelled, DeepVolumetryError, InputError
 from ...modules import MODULES, find
 from ...report.files import read_json
 from ...report.pictures import window
@@ -37,7 +37,7 @@ STATE: dict[str, Any] = {
     "places": [], "place": -1, "summary": "", "zoom": True,
     "segments": [], "segment": "", "tool": "", "brush": 8.0, "sphere": False, "cutoff": 0.5, "missing": [], "solid": True,
     "can_undo": False, "can_redo": False,
-    "table": {"columns": [], "lines": [], "verdicts": [], "level": ""}, "notes": [], "edits": 0,
+    "table": {"columns": [], "lines": [], "verdicts": [], "level": ""}, "notes": [], "edits": 0, "sections": ["open"],
 }  # fmt: skip
 
 
@@ -152,7 +152,8 @@ class Viewer:
                         left = "" if event.remaining_s is None else f", about {event.remaining_s:.0f} s left"
                         self.state.update({"phase": event.phase + left, "fraction": round(100 * event.fraction)})
                     elif isinstance(event, ErrorEvent):
-                        self.state.update({"running": False, "problem": event.message})
+                        where = "message" if event.exit_code == Cancelled.exit_code else "problem"
+                        self.state.update({"running": False, where: event.message})
                     elif isinstance(event, ResultEvent):
                         self.state.running = False
                         self._show(study)
@@ -277,7 +278,21 @@ class Viewer:
         self.views.editor.deactivate_effect()
         self.views.undo_stack.clear()
         self._is_ignoring = True
-        kept = ("results", "images", "modules", "module", "inputs", "chosen", "spacing", "speed", "overlay", "opacity", "threshold", "zoom")
+        kept = (
+            "results",
+            "images",
+            "modules",
+            "module",
+            "inputs",
+            "chosen",
+            "spacing",
+            "speed",
+            "overlay",
+            "opacity",
+            "threshold",
+            "zoom",
+            "sections",
+        )
         self.state.update({name: value for name, value in STATE.items() if name not in kept})
         self._is_ignoring = False
         import slicer
@@ -295,6 +310,7 @@ class Viewer:
             {
                 "study": f"{study.name} ({study.entry.title})",
                 "warnings": list(study.result.warnings),
+                "sections": ["review", "correct", "numbers"],
                 "targets": contents.choices(targets),
                 "target": next((region.target for region in self._regions()), next(iter(targets), "")),
                 "backgrounds": contents.choices(study.backgrounds()),

@@ -48,6 +48,7 @@ def start(*arguments, cwd: Path) -> subprocess.Popen:
         "PYTHONUTF8": "1",
         "DEEPVOLUMETRY_HOME": str(cwd / "home"),
         "TRAME_DEFAULT_HOST": "0.0.0.0",
+        "TOY_WAITS": str(cwd / "wait"),
     }
     command = [sys.executable, "-c", START, *map(str, arguments)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", env=variables, cwd=cwd)
@@ -241,6 +242,22 @@ def test_a_module_runs_on_an_image_of_the_folder(a_page):
     assert page.inner_text("#study").startswith("ct.nrrd")
     assert page.inner_text("#summary").startswith("0 of")
     keep(page, "segment")
+
+
+def test_a_run_can_be_cancelled(a_page, a_result):
+    page, waits = a_page, a_result.parent / "wait"
+    waits.touch()
+    try:
+        page.click("#segment")
+        page.wait_for_selector("#cancel", timeout=WAIT_MS)
+        time.sleep(1)
+        assert page.locator("#measurements").count() == 0
+        page.click("#cancel")
+        page.wait_for_selector("#segment", timeout=WAIT_MS)
+    finally:
+        waits.unlink()
+    assert page.locator("#problem").count() == 0
+    assert "ancelled" in page.inner_text("#message")
 
 
 def test_nothing_is_asked_of_another_machine(a_page, a_viewer):

@@ -31,6 +31,8 @@ class ToyPipeline:
         if os.environ.get("TOY_SLEEPS"):
             Path(os.environ["TOY_SLEEPS"]).touch()
             time.sleep(60)
+        while os.environ.get("TOY_WAITS") and Path(os.environ["TOY_WAITS"]).exists():
+            time.sleep(0.05)
         with progress.phase("Thresholding", share=0.9):
             probability = (1 / (1 + np.exp(-np.clip((image.voxels - 100.0) / 15, -40, 40)))).astype(np.float32)
             found = probability > 0.5
