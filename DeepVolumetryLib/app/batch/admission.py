@@ -32,7 +32,7 @@ class Room:
     """The memory of this computer, shared with every other process that asks through the same folder."""
 
     def __init__(self, folder: Path | None = None, available: Callable[[], int | None] = available_bytes) -> None:
-        self._folder = folder or Path(tempfile.gettempdir()) / f"deepvolumetry-batch-{getpass.getuser()}"
+        self._folder = folder or Path(tempfile.gettempdir()) / f"deepvolumetry-batch-{_user()}"
         self._available = available
 
     @contextmanager
@@ -77,6 +77,11 @@ class Room:
                 continue
             found.append(max(entry["bytes"] - resident_bytes(entry["pid"]), 0.0))
         return found
+
+
+def _user() -> str:
+    """A number where there is one: users in containers often have no name."""
+    return str(os.getuid()) if sys.platform != "win32" else getpass.getuser()
 
 
 def resident_bytes(pid: int) -> float:

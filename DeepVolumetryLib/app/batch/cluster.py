@@ -88,13 +88,14 @@ def default_workers() -> int:
 
 
 @contextmanager
-def connected(scheduler: str = "", workers: int | None = None, device: str = "auto") -> Iterator[Cluster]:
+def connected(scheduler: str = "", workers: int | None = None, device: str = "auto", most: int = 10**6) -> Iterator[Cluster]:
     """A cluster of one's own, ended afterwards, or a client of the scheduler at an address.
 
     Args:
         scheduler: address, such as tcp://10.0.0.5:8786.
         workers: how many to start here; chosen if None.
         device: as for ``segment``.
+        most: no more workers are started than there is work, for each takes seconds.
 
     Raises:
         InputError: if there is no scheduler at the address.
@@ -104,7 +105,7 @@ def connected(scheduler: str = "", workers: int | None = None, device: str = "au
         with _remote(scheduler) as cluster:
             yield cluster
     else:
-        with _local(workers, device) as cluster:
+        with _local(workers, device, most) as cluster:
             yield cluster
 
 
@@ -126,13 +127,15 @@ def _remote(address: str) -> Iterator[Cluster]:
 
 
 @contextmanager
-def _local(workers: int | None, device: str) -> Iterator[Cluster]:
+def _local(workers: int | None, device: str, most: int) -> Iterator[Cluster]:
     import dask
     from distributed import Client, Nanny, Scheduler, SpecCluster
 
     usable = gpus() if device in ("auto", "cuda") else []
-    count = workers or (len(usable) or default_workers())
-    threads = threads_for(count)
+    wanted = workers or len(usable) or default_workers()
+    # By what was wanted: the same threads, so the same bytes, also where few cases are left.
+    threads = threads_for(wanted)
+    count = min(wanted, most)
     settings = {
         # A case that ends its worker is tried on one more; `dispatch` then runs it alone, to be fair to its neighbors.
         "distributed.scheduler.allowed-failures": 1,

@@ -123,9 +123,7 @@ def _run(
             else:
                 jobs.append(plan.job_of(case, out, device, **limits))
         if jobs:
-            # No more workers than there is work: starting one takes seconds.
-            count = min(workers or cluster.default_workers(), len(jobs)) if workers or len(jobs) == 1 else None
-            with cluster.connected(scheduler, count, device) as connected:
+            with cluster.connected(scheduler, workers, device, most=len(jobs)) as connected:
                 Dispatcher(connected, out, device, take).run(jobs)
 
 

@@ -64,20 +64,17 @@ class Dispatcher:
 
     def _run_all(self, waiting: deque[Job]) -> list[Job]:
         from distributed import KilledWorker, as_completed
-        from distributed import TimeoutError as Timeout
 
         suspects: list[Job] = []
-        coming = as_completed([], loop=self._cluster.client.loop)
+        # With results: they are fetched while others are looked at, not one after the other.
+        coming = as_completed([], loop=self._cluster.client.loop, with_results=True, raise_errors=False)
         self._fill(waiting, coming)
-        for future in coming:
+        for future, result in coming:
             job = self._flying.pop(future)
-            if future.status == "finished":
-                try:
-                    self._finished(Outcome(**future.result()))
-                except (OSError, Timeout):  # its worker went with the answer; the case knows that it is done
-                    waiting.append(job)
+            if isinstance(result, dict):
+                self._finished(Outcome(**result))
             elif future.status == "error":
-                error = future.exception()
+                error = result[1]
                 if isinstance(error, KilledWorker):
                     suspects.append(job)
                 else:

@@ -31,7 +31,8 @@ def find_cases(
     Raises:
         InputError: if no image there is one that the module takes.
     """
-    files = [path for path in _files(folder) if leave_out is None or not path.is_relative_to(leave_out)]
+    folder = folder.absolute()
+    files = [path for path in _files(folder) if leave_out is None or not path.is_relative_to(leave_out.absolute())]
     one_each = INPUTS[module][0].flat
     headers: dict[tuple[str, str], list[tuple[Path, Any]]] = {}
     for number, path in enumerate(files, 1):
