@@ -24,6 +24,7 @@ h1{font-size:1.6em;margin-bottom:.2em}
 h2{font-size:1.2em;margin-top:2em;border-bottom:1px solid #d5dce3;padding-bottom:.2em}
 .small{color:#55616e;font-size:.88em}
 table{border-collapse:collapse;font-size:.9em;margin:.6em 0}
+td:first-child{white-space:nowrap}
 th,td{text-align:left;padding:.25em .8em .25em 0;vertical-align:top;border-bottom:1px solid #e8edf2}
 td.n,th.n{text-align:right;font-variant-numeric:tabular-nums}
 .figures,.tiles{display:flex;flex-wrap:wrap;gap:.8em}
