@@ -9,6 +9,7 @@ import qt
 import slicer
 from slicer.i18n import tr as _
 
+from ..study.reviewList import decision, structure, summary
 from .message import Message
 
 if TYPE_CHECKING:
@@ -178,30 +179,19 @@ class ReviewSection:
     def _fillTable(self) -> None:
         table, selected = self.ui.regionTable, self.current
         table.setRowCount(len(self._regions))
-        words = {"": "", "looks_right": _("looks right"), "fixed": _("fixed")}
         for row, region in enumerate(self._regions):
             stake = _("{volume} mL").format(volume=f"{region.at_stake_ml:.2f}")
-            for column, text in enumerate([str(region.rank), self._structure(region), stake, words[region.reviewed]]):
+            for column, text in enumerate([str(region.rank), structure(region, self._names), stake, decision(region)]):
                 item = qt.QTableWidgetItem(text)
                 item.setTextAlignment(qt.Qt.AlignVCenter | (qt.Qt.AlignRight if column in (0, 2) else qt.Qt.AlignLeft))
                 table.setItem(row, column, item)
         if 0 <= selected < len(self._regions):
             table.selectRow(selected)
 
-    def _structure(self, region: ReviewRegion) -> str:
-        kinds = {"boundary": _("contour"), "inside": _("inside"), "outside": _("possibly missed")}
-        name = self._names.get(region.target, region.target.capitalize())
-        return ", ".join(word for word in (name, kinds.get(region.kind, "")) if word)
-
     def _summarize(self, hasResult: bool) -> None:
         if not hasResult:
             self.message.hint(_("Places to look at appear here after a segmentation."))
         elif not self._regions:
-            self.message.info(_("The model is sure everywhere: there is no place to review."))
+            self.message.info(summary(()))
         else:
-            done = sum(bool(region.reviewed) for region in self._regions)
-            stake = sum(region.at_stake_ml for region in self._regions)
-            left = sum(region.at_stake_ml for region in self._regions if not region.reviewed)
-            share = 100 * (stake - left) / stake if stake else 100
-            text = _("{done} of {total} places reviewed, {share} % of the volume at stake; {left} mL are left.")
-            self.message.hint(text.format(done=done, total=len(self._regions), share=f"{share:.0f}", left=f"{left:.1f}"))
+            self.message.hint(summary(self._regions))

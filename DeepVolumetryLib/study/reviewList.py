@@ -24,13 +24,15 @@ def decision(region: ReviewRegion) -> str:
 
 
 def summary(regions: Sequence[ReviewRegion]) -> str:
-    """ "2 of 12 places reviewed, 1.4 mL still at stake." """
+    """ "2 of 12 places reviewed, 30 % of the volume at stake; 1.4 mL are left." """
     if not regions:
         return _("The model is sure everywhere: there is no place to review.")
     done = sum(bool(region.reviewed) for region in regions)
+    stake = sum(region.at_stake_ml for region in regions)
     left = sum(region.at_stake_ml for region in regions if not region.reviewed)
-    text = _("{done} of {total} places reviewed, {left} mL still at stake.")
-    return text.format(done=done, total=len(regions), left=f"{left:.1f}")
+    share = 100 * (stake - left) / stake if stake else 100
+    text = _("{done} of {total} places reviewed, {share} % of the volume at stake; {left} mL are left.")
+    return text.format(done=done, total=len(regions), share=f"{share:.0f}", left=f"{left:.1f}")
 
 
 def following(regions: Sequence[ReviewRegion], index: int) -> int:

@@ -90,10 +90,13 @@ def _review(viewer: Viewer, v3: Any, html: Any) -> None:
     ):  # fmt: skip
         for name in ("rank", "structure", "stake", "reviewed"):
             html.Td(f"{{{{ row.{name} }}}}")
-    with html.Div(classes="d-flex my-2", style="gap: 6px"):
+    with html.Div(classes="d-flex my-2", style="gap: 6px; flex-wrap: wrap"):
         v3.VBtn("Previous", id="previous", click=lambda: viewer.step(-1), disabled=("!places.length",), **_SMALL)
         v3.VBtn("Next", id="next", click=lambda: viewer.step(1), disabled=("!places.length",), **_SMALL)
-        v3.VBtn("Looks right", id="looks-right", click=viewer.looks_right, disabled=("!places.length",), color="success", **_SMALL)
+        for how, title in (("looks_right", "Looks right"), ("fixed", "Fixed")):
+            name, call = how.replace("_", "-"), (viewer.decide, f"['{how}']")
+            v3.VBtn(title, id=name, click=call, disabled=("!places.length",), color="success", **_SMALL)
+        v3.VBtn("Take back", id="take-back", click=viewer.take_back, disabled=("!places.some(row => row.reviewed)",), **_SMALL)
     with html.Div(classes="d-flex", style="gap: 12px"):
         v3.VCheckbox(v_model=("overlay",), label="Uncertainty", density="compact", hide_details=True, id="overlay")
         v3.VCheckbox(v_model=("zoom",), label="Zoom in on places", density="compact", hide_details=True)

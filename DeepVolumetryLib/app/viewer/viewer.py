@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
-import functools
 import tempfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...errors import Cancelled, DeepVolumetryError, InputError
+from ...errors import Cancelled, InputError
 from ...modules import MODULES, find
 from ...report.files import read_json
 from ...report.pictures import window
@@ -18,6 +17,7 @@ from ...report.saved import REPORT
 from ...study import reviewList
 from ..inputs import INPUTS, PixelSizes
 from . import contents
+from .state import STATE, telling
 from .study import Study, images_of
 
 if TYPE_CHECKING:
@@ -28,34 +28,6 @@ STILL_S = 0.05
 """An edit is measured once things have been still for so long: a stroke of the brush is many edits."""
 _POLL_S = 0.1
 _SAVED = "reviewed"
-
-STATE: dict[str, Any] = {
-    "problem": "", "message": "", "study": "", "warnings": [],
-    "results": [], "images": [], "modules": [], "module": "renal", "inputs": [], "chosen": {}, "spacing": "", "speed": "",
-    "running": False, "phase": "", "fraction": 0.0,
-    "targets": [], "target": "", "overlay": True, "opacity": 0.6, "threshold": 20.0, "backgrounds": [], "background": "",
-    "places": [], "place": -1, "summary": "", "zoom": True,
-    "segments": [], "segment": "", "tool": "", "brush": 8.0, "sphere": False, "cutoff": 0.5, "missing": [], "solid": True,
-    "can_undo": False, "can_redo": False,
-    "table": {"columns": [], "lines": [], "verdicts": [], "level": ""}, "notes": [], "edits": 0, "sections": ["open"],
-}  # fmt: skip
-
-
-def _telling(method: Callable[..., Any]) -> Callable[..., Any]:
-    """A problem becomes a sentence on the page."""
-
-    @functools.wraps(method)
-    def call(self: Viewer, *args: Any, **keywords: Any) -> Any:
-        self.state.problem = self.state.message = ""
-        try:
-            return method(self, *args, **keywords)
-        except DeepVolumetryError as error:
-            self.state.problem = str(error)
-        except Exception as error:
-            self.state.problem = f"This should not have happened ({type(error).__name__}: {error})."
-        return None
-
-    return call
 
 
 class Viewer:
@@ -93,7 +65,7 @@ class Viewer:
 
     # ---- opening
 
-    @_telling
+    @telling
     def open_result(self, name: str, may_leave: bool = False) -> None:
         """Show a saved result.
 
@@ -110,7 +82,7 @@ class Viewer:
         self._take(study)
         self.state.message = " ".join([*notes, study.hint]).strip()
 
-    @_telling
+    @telling
     def segment(self) -> None:
         """Run the chosen module on the chosen images of the folder; `_watch` tells how it goes."""
         if self.state.running:
@@ -136,7 +108,7 @@ class Viewer:
         self.state.update({"running": True, "phase": "Starting", "fraction": 0.0})
         asyncio.get_event_loop().create_task(self._watch(study))
 
-    @_telling
+    @telling
     def cancel(self) -> None:
         """Stop the run; the images stay."""
         if self._study and self.state.running:
@@ -159,7 +131,7 @@ class Viewer:
                         self._show(study)
             await asyncio.sleep(_POLL_S)
 
-    @_telling
+    @telling
     def _show(self, study: Study) -> None:
         self._take(study)
 
@@ -170,7 +142,7 @@ class Viewer:
 
     # ---- reviewing
 
-    @_telling
+    @telling
     def select(self, index: int) -> None:
         """Let all views show a place to review."""
         places = self._regions()
@@ -191,18 +163,26 @@ class Viewer:
         if count:
             self.select((self.state.place + by) % count if self.state.place >= 0 else 0)
 
-    @_telling
-    def looks_right(self) -> None:
-        """Mark the place as reviewed and go on to the next one that is not."""
+    @telling
+    def decide(self, how: str = "looks_right") -> None:
+        """Mark the place as reviewed, "looks_right" or "fixed", and go on to the next one that is not."""
         regions = self._regions()
-        if not regions:
+        if not regions or how not in ("looks_right", "fixed"):
             return
         index = max(self.state.place, 0)
-        self._study.setReviewed(index)
+        self._study.setReviewed(index, how)
         self._refresh()
         self.select(reviewList.following(self._regions(), index))
 
-    @_telling
+    @telling
+    def take_back(self) -> None:
+        """Undo the last decision and go back to its place."""
+        index = self._study.undoReview() if self._study and self._study.result else -1
+        if index >= 0:
+            self._refresh()
+            self.select(index)
+
+    @telling
     def set_cutoff(self, probability: float) -> None:
         """Let the structure of the current place begin at another probability there; one step for undo."""
         if self._study is None or self.state.place < 0:
@@ -215,19 +195,19 @@ class Viewer:
 
     # ---- correcting
 
-    @_telling
+    @telling
     def undo(self) -> None:
         """Take back the last edit."""
         self.views.undo_stack.undo()
         self._after_edit()
 
-    @_telling
+    @telling
     def redo(self) -> None:
         """Do again what was taken back."""
         self.views.undo_stack.redo()
         self._after_edit()
 
-    @_telling
+    @telling
     def add_segment(self, key: str) -> None:
         """An empty segment for a structure that the model did not find."""
         if self._study and key in {spec.key for spec in self._study.missingSegments()}:
@@ -241,7 +221,7 @@ class Viewer:
         """Bytes of a file of the result as it is now: "csv", "json" or "pdf"."""
         return self._export(str(kind))
 
-    @_telling
+    @telling
     def _export(self, kind: str) -> bytes:
         if self._study is None or self._study.result is None:
             raise InputError("There is no result to export yet.")
@@ -250,7 +230,7 @@ class Viewer:
         with tempfile.TemporaryDirectory() as folder:
             return write(Path(folder)).read_bytes()
 
-    @_telling
+    @telling
     def save(self) -> None:
         """Write everything into the folder "reviewed" of the opened folder."""
         if self._study is None or self._study.result is None:
@@ -381,7 +361,7 @@ class Viewer:
         with self.state:
             self._after_edit()
 
-    @_telling
+    @telling
     def _after_edit(self) -> None:
         if self._timer:
             self._timer.cancel()

@@ -136,6 +136,13 @@ def ask(url: str, path: str, headers: dict[str, str] | None = None, host: str | 
     return response.status, response.read()
 
 
+def unfold(page, title: str, inside: str) -> None:
+    """Open a part of the page, unless it is open."""
+    if not page.locator(inside).is_visible():
+        page.click(f".v-expansion-panel-title:has-text('{title}')")
+        page.wait_for_selector(inside, timeout=WAIT_MS)
+
+
 def view_at(page, index: int):
     return page.locator(".layout-grid-item").nth(index).bounding_box()
 
@@ -168,6 +175,11 @@ def test_a_study_is_opened_scrolled_and_reviewed(a_page):
     page.wait_for_function("document.querySelector('#summary').innerText.startsWith('1 of')", timeout=WAIT_MS)
     assert "looks right" in page.locator("#places tr").first.inner_text()
     assert page.locator("#places tr").nth(1).get_attribute("class") == "dv-current"
+    page.click("#take-back")
+    page.wait_for_function("document.querySelector('#summary').innerText.startsWith('0 of')", timeout=WAIT_MS)
+    assert page.locator("#places tr").first.get_attribute("class") == "dv-current"
+    page.click("#looks-right")
+    page.wait_for_function("document.querySelector('#summary').innerText.startsWith('1 of')", timeout=WAIT_MS)
     keep(page, "review")
 
 
@@ -196,7 +208,7 @@ def test_paint_changes_the_table_and_undo_brings_it_back(a_page):
 
 def test_numbers_report_and_pdf_are_exported(a_page, tmp_path):
     page = a_page
-    page.click("text=Export")
+    unfold(page, "Export", "#export-csv")
     files = {}
     for kind in ("csv", "json", "pdf"):
         with page.expect_download(timeout=WAIT_MS) as waiting:
@@ -225,7 +237,7 @@ def test_everything_is_saved_beside_the_result_which_stays(a_page, a_result):
 
 def test_a_path_out_of_the_folder_is_refused_whatever_the_page_says(a_page, a_result):
     assert (a_result.parent / "other" / "report.json").is_file()
-    a_page.click("text=Open and segment")
+    unfold(a_page, "Open and segment", "#segment")
     a_page.evaluate("window.trame.state.set('results', ['../other'])")
     a_page.click("button:has-text('../other')")
     a_page.wait_for_selector("#problem:has-text('outside of the opened folder')", timeout=WAIT_MS)
@@ -234,10 +246,10 @@ def test_a_path_out_of_the_folder_is_refused_whatever_the_page_says(a_page, a_re
 
 def test_a_module_runs_on_an_image_of_the_folder(a_page):
     page = a_page
+    unfold(page, "Open and segment", "#segment")
     page.evaluate("window.trame.state.set('chosen', {volume: 'ct.nrrd'})")
     page.click("#segment")
     page.wait_for_selector("#cancel", timeout=WAIT_MS)
-    page.wait_for_selector("#segment", timeout=WAIT_MS)
     page.wait_for_selector("#measurements", timeout=WAIT_MS)
     assert page.inner_text("#study").startswith("ct.nrrd")
     assert page.inner_text("#summary").startswith("0 of")
@@ -246,6 +258,7 @@ def test_a_module_runs_on_an_image_of_the_folder(a_page):
 
 def test_a_run_can_be_cancelled(a_page, a_result):
     page, waits = a_page, a_result.parent / "wait"
+    unfold(page, "Open and segment", "#segment")
     waits.touch()
     try:
         page.click("#segment")

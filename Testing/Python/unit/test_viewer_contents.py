@@ -41,7 +41,7 @@ def test_places_say_what_is_at_stake_and_what_became_of_them():
     rows = contents.places(PLACES, {"tumor": "Tumor"})
     assert rows[0] == {"rank": "1", "structure": "Tumor, possibly missed", "stake": "2.86 mL", "reviewed": "looks right"}
     assert rows[1]["structure"] == "Parenchyma, contour"
-    assert reviewList.summary(PLACES) == "1 of 3 places reviewed, 4.1 mL still at stake."
+    assert reviewList.summary(PLACES) == "1 of 3 places reviewed, 41 % of the volume at stake; 4.1 mL are left."
     assert reviewList.summary([]) == "The model is sure everywhere: there is no place to review."
 
 
