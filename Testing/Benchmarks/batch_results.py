@@ -139,7 +139,7 @@ def carried(found: dict[str, Any]) -> list[str]:
             f"workers without waiting would ask for {1000 / mean:.0f} cases and {load:.0f} MB a second."
         )
     lines += [
-        "- The client keeps a window of cases with the scheduler, a quarter more than there are places, so its memory and the "
+        "- The client keeps a window of cases with the scheduler, half more than there are places, so its memory and the "
         "scheduler's grow with the "
         "workers and not with the cohort.",
         "- The folder of the results gets about ten small files a case; a file system that is slow with small files (most shared ones) "

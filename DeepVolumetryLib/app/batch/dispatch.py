@@ -94,7 +94,7 @@ class Dispatcher:
         if client.status not in ("running", "connecting"):
             raise _lost()
         slots = max(1, self._cluster.slots)
-        window = slots + max(1, slots // 4)
+        window = slots + max(2, slots // 2)
         resources = self._cluster.resources(self._device)
         while waiting and len(self._flying) < window:
             job = waiting.popleft()
