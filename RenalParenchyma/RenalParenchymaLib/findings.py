@@ -20,7 +20,9 @@ from .measurements import KidneyMeasurements, measure_kidneys
 from .parameters import Parameters
 from .segments import TARGETS
 
-_REVIEWED = ("parenchyma", "tumor", "cyst")
+REVIEWED = ("parenchyma", "tumor", "cyst")
+REACH_MM = 17.5
+"""Places are up to about 35 mm wide, as for gliomas; see docs/results-review.md."""
 
 Maps = Mapping[str, NDArray[np.float32]]
 
@@ -39,11 +41,12 @@ def places_to_review(assembled: Assembled, uncertainty: Maps, image: Image) -> l
     regions = []
     for low, high in assembled.places():
         inside, part = tuple(map(slice, low, high)), image.cropped(low, high)
-        for target in _REVIEWED:
-            for region in review_regions(assembled.probability[target][inside], uncertainty[target][inside], part, target):
+        for target in REVIEWED:
+            found = review_regions(assembled.probability[target][inside], uncertainty[target][inside], part, target, reach_mm=REACH_MM)
+            for region in found:
                 (k0, j0, i0), (k1, j1, i1) = (np.add(corner, low).tolist() for corner in region.box_kji)
                 regions.append(replace(region, box_kji=((k0, j0, i0), (k1, j1, i1))))
-    return rank_regions(regions)
+    return rank_regions(regions, count_once=True)
 
 
 def measure(

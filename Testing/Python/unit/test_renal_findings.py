@@ -10,7 +10,7 @@ from DeepVolumetryLib.uncertainty.conformal import ConformalEntry, ConformalTabl
 from DeepVolumetryLib.uncertainty.maps import entropy_map
 from DeepVolumetryLib.uncertainty.rank import rank_regions, review_regions
 from RenalParenchymaLib.assemble import Assembled
-from RenalParenchymaLib.findings import measure, places_to_review, uncertainty_maps
+from RenalParenchymaLib.findings import REACH_MM, measure, places_to_review, uncertainty_maps
 from RenalParenchymaLib.labels import most_likely
 from RenalParenchymaLib.measurements import measure_kidneys
 from RenalParenchymaLib.parameters import Parameters
@@ -61,9 +61,9 @@ def test_the_places_are_those_of_the_whole_scan(assembled, a_scan):
     found = places_to_review(assembled, maps, a_scan)
     whole = []
     for target in ("parenchyma", "tumor", "cyst"):
-        whole += review_regions(assembled.probability[target], maps[target], a_scan, target)
+        whole += review_regions(assembled.probability[target], maps[target], a_scan, target, reach_mm=REACH_MM)
     assert len(found) > 4
-    for one, other in zip(found, rank_regions(whole), strict=True):
+    for one, other in zip(found, rank_regions(whole, count_once=True), strict=True):
         assert (one.rank, one.target, one.kind, one.box_kji) == (other.rank, other.target, other.kind, other.box_kji)
         assert one.center_ras_mm == pytest.approx(other.center_ras_mm)
         assert one.at_stake_ml == pytest.approx(other.at_stake_ml)
