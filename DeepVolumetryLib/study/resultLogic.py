@@ -49,6 +49,7 @@ class ResultLogic(FollowUp):
         self._decisions: list[tuple[str, int, str]] = []
         self._measured: Any = None
         self._stateNode: Any = None
+        self._reviewed: tuple[list[bool], NDArray[np.bool_] | None] | None = None
 
     @property
     def segmentationNode(self):
@@ -91,12 +92,12 @@ class ResultLogic(FollowUp):
         self.result, self.nodes, self._sources = result, nodes, dict(sources)
         self._corrections = {part: Corrections(nodes.parts[part].segmentation, result.parts[part], isNew) for part in result.parts}
         self._decisions = []
-        self._measured = self._stateNode = None
+        self._measured = self._stateNode = self._reviewed = None
 
     def forget(self) -> None:
         """Let go of the result, after its nodes have left the scene."""
         self._forgetMoved()
-        self.result = self.nodes = self._measured = self._stateNode = None
+        self.result = self.nodes = self._measured = self._stateNode = self._reviewed = None
         self._corrections, self._decisions = {}, []
 
     # ---- correcting
@@ -416,7 +417,10 @@ class ResultLogic(FollowUp):
         from ..uncertainty.rank import reviewed_mask
 
         result = self.result
-        reviewed = reviewed_mask(result.image, result.regions) if any(region.reviewed for region in result.regions) else None
+        decided = [bool(region.reviewed) for region in result.regions]
+        if self._reviewed is None or self._reviewed[0] != decided:  # most edits decide nothing
+            self._reviewed = (decided, reviewed_mask(result.image, result.regions) if any(decided) else None)
+        reviewed = self._reviewed[1]
         self.prepare()
         self._measured = self.measureAgain(self._measured, changed, reviewed, parameters)
         result.measurements = list(self._measured.measurements)
