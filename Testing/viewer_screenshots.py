@@ -13,7 +13,6 @@ import sys
 import time
 from pathlib import Path
 
-from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -42,9 +41,7 @@ def main() -> None:
 def _go_through(page: Page, folder: Path, name: str) -> None:
     def keep(what: str) -> None:
         time.sleep(SETTLE_S)
-        path = folder / f"viewer-{name}{what}.png"
-        page.screenshot(path=str(path))
-        Image.open(path).convert("RGB").quantize(256, dither=Image.Dither.NONE).save(path, optimize=True)
+        page.screenshot(path=str(folder / f"viewer-{name}{what}.png"))
 
     keep("open")
     page.click("#next")

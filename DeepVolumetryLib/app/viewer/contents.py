@@ -22,13 +22,14 @@ def table(measurements: Sequence[Measurement], names: Mapping[str, str]) -> dict
     """
     rows = measurementTable.rows(measurements)
     sides = measurementTable.columns(rows)
+    separator = "\n" if len(sides) > 1 else " "  # as in the panels: side by side, value and interval of several columns are too wide
     lines: list[dict[str, Any]] = []
     structure = None
     for row in rows:
         if row.structure != structure:
             structure = row.structure
             lines.append({"heading": measurementTable.heading(structure, names), "title": "", "cells": []})
-        cells = [measurementTable.cell(row.cells[side]) if side in row.cells else "" for side in sides]
+        cells = [measurementTable.cell(row.cells[side], separator) if side in row.cells else "" for side in sides]
         lines.append({"heading": "", "title": row.title, "cells": cells})
     return {
         "columns": [_SIDES.get(side, "Total" if len(sides) > 1 else "Value") for side in sides],

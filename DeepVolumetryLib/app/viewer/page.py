@@ -11,6 +11,9 @@ _STYLE = """
 html { overflow: hidden; }
 .dv-table { width: 100%; border-collapse: collapse; font-size: 13px; }
 .dv-table td, .dv-table th { padding: 2px 6px; text-align: right; vertical-align: top; }
+.dv-table td { white-space: pre; }
+.dv-table td:first-child { white-space: normal; }
+.dv-places td { white-space: normal; }
 .dv-table td:first-child, .dv-table th:first-child { text-align: left; }
 .dv-heading td { font-weight: 600; padding-top: 8px; }
 .dv-places tbody tr { cursor: pointer; }

@@ -71,6 +71,16 @@ def test_what_was_written_is_read_back(a_result, tmp_path):
     assert report.inputs[0].path == "ct.nrrd"
 
 
+def test_of_several_images_on_one_grid_the_module_says_which_one_it_is(a_result, tmp_path):
+    a_result.extras["reference"] = "t1ce"
+    records = [InputRecord(name) for name in ("t1", "t1ce")]
+    with results.written(tmp_path / "out", a_result) as beside:
+        results.write_json(beside / "report.json", Report.from_result(a_result, records).to_dict())
+    images = {name: replace(a_result.image, name=name) for name in ("t1", "t1ce")}
+    assert read_result(tmp_path / "out", SPECS, images)[0].image.name == "t1ce"
+    assert read_result(tmp_path / "out", SPECS)[0].image.name == "t1ce"
+
+
 def test_without_the_image_the_masks_keep_their_place(a_result, tmp_path):
     save(a_result, tmp_path / "out")
     read, _report = read_result(tmp_path / "out", SPECS)

@@ -27,7 +27,7 @@ def test_the_table_is_that_of_the_panels():
     assert table["columns"] == ["Right", "Left", "Total"]
     assert table["lines"][0] == {"heading": "Kidney", "title": "", "cells": []}
     assert table["lines"][1]["title"].startswith("Volume")
-    assert table["lines"][1]["cells"] == ["159 (111–218)", "295 (250–361)", "454 (361–579)"]
+    assert table["lines"][1]["cells"] == ["159\n(111–218)", "295\n(250–361)", "454\n(361–579)"]
     assert table["lines"][2]["cells"] == ["", "–", ""]
     assert table["verdicts"] == [{"subject": "Right kidney, volume", "text": "within the usual range"}]
     assert table["level"] == "In parentheses: 95 % interval."
