@@ -141,6 +141,8 @@ def _local(workers: int | None, device: str, most: int) -> Iterator[Cluster]:
         "distributed.scheduler.allowed-failures": 1,
         "distributed.scheduler.worker-saturation": 1.0,
         "distributed.comm.timeouts.connect": "30s",
+        # Dask gives up on a worker that has not come back after 15 s, and never starts it again; on a busy computer that is a usual start.
+        "distributed.deploy.lost-worker-timeout": "30 minutes",
         # A computer that swaps or sleeps is slow, not gone.
         "distributed.scheduler.worker-ttl": "15 minutes",
         "distributed.nanny.pre-spawn-environ": {"DASK_DISTRIBUTED__LOGGING__DISTRIBUTED": "critical", "MALLOC_TRIM_THRESHOLD_": 65536},

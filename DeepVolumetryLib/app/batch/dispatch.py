@@ -6,8 +6,9 @@ later get their share, and Ctrl-C has little to call back.
 
 from __future__ import annotations
 
+import time
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -25,6 +26,9 @@ _FIRST_MB = 1500.0
 _PER_INPUT_BYTE = 24.0
 _LEARNED_FROM = 3
 _SPARE = 1.2
+_LOOK_EVERY_S = 0.02
+_GONE_S = 300.0
+_KEPT = "What is finished is kept; run the same command again to go on."
 
 
 class Dispatcher:
@@ -69,7 +73,7 @@ class Dispatcher:
         # With results: they are fetched while others are looked at, not one after the other.
         coming = as_completed([], loop=self._cluster.client.loop, with_results=True, raise_errors=False)
         self._fill(waiting, coming)
-        for future, result in coming:
+        for future, result in self._arrivals(coming):
             job = self._flying.pop(future)
             if isinstance(result, dict):
                 self._finished(Outcome(**result))
@@ -87,6 +91,27 @@ class Dispatcher:
             future.release()
             self._fill(waiting, coming)
         return suspects
+
+    def _arrivals(self, coming: Any) -> Iterator[tuple[Any, Any]]:
+        """Futures with their results as they come.
+
+        Raises:
+            ResourceError: if the scheduler is lost, or workers of one's own have been gone for minutes. On another cluster workers may come
+                later, as jobs of a queue do: that is waited for.
+        """
+        since = time.monotonic()
+        while not coming.is_empty():
+            if coming.has_ready():
+                yield next(coming)
+                since = time.monotonic()
+                continue
+            if self._cluster.client.status not in ("running", "connecting"):
+                raise _lost()
+            if time.monotonic() - since > _GONE_S:
+                if self._cluster.own and not self._cluster.slots:
+                    raise ResourceError(f"All workers ended and did not come back. {_KEPT}")
+                since = time.monotonic()
+            time.sleep(_LOOK_EVERY_S)
 
     def _fill(self, waiting: deque[Job], coming: Any) -> None:
         """Submit until every worker has something to do and something to do next."""
@@ -132,7 +157,7 @@ def _killed(job: Job) -> Outcome:
 
 
 def _lost() -> ResourceError:
-    return ResourceError("The connection to the Dask scheduler was lost. What is finished is kept; run the same command again to go on.")
+    return ResourceError(f"The connection to the Dask scheduler was lost. {_KEPT}")
 
 
 def _bytes(source: Any) -> int:
