@@ -101,7 +101,7 @@ def _part(
 
 
 def _image_of(name: str, grid: Image, images: Mapping[str, Image], companions: list[str], report: Report) -> Image:
-    """The input that a part lies on: for a companion the one of its name, else what the module says, else the first on the grid of the masks."""
+    """The input that a part lies on: of a companion the one of its name; else what the module says, or the first on the grid."""
     candidates = [name] if name else [record.name for record in report.inputs if record.name not in companions]
     candidates.sort(key=lambda candidate: candidate != report.details.get("reference"))
     there = [images[candidate] for candidate in candidates if candidate in images]
