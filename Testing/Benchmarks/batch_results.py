@@ -88,7 +88,7 @@ def simulation(found: dict[str, Any]) -> list[str]:
     for each in found["measured"]:
         lines.append(
             f"| {each['workers']} | {each['cases']} | {each['efficiency']:.2f} | {each['scheduler_ms']:.1f} | {each['client_ms']:.1f} | "
-            f"{100 * each['scheduler_idle']:.1f} | {each['scheduler_mb']:.0f} |"
+            f"{100 * each['scheduler_idle']:.1f} | {each['scheduler_mb']:.0f} | {each['workers_ms']:.1f} |"
         )
     service = found["service_s"]
     lines += [

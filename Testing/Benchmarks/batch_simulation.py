@@ -100,14 +100,14 @@ def measured(count: int, seconds: float, scratch: Path) -> dict:
         with Client(address, set_as_default=False) as client:
             client.wait_for_workers(count, timeout=120)
             time.sleep(2)
-            process, own = psutil.Process(scheduler.pid), psutil.Process()
+            process, own, others = psutil.Process(scheduler.pid), psutil.Process(), psutil.Process(workers.pid)
             before = process.cpu_times()
             time.sleep(IDLE_S)
             idle = _spent(before, process.cpu_times()) / IDLE_S
-            before, own_before, began = process.cpu_times(), own.cpu_times(), time.perf_counter()
+            before, own_before, others_before, began = process.cpu_times(), own.cpu_times(), others.cpu_times(), time.perf_counter()
             dispatch.Dispatcher(Cluster(client, False, 0), scratch, "cpu", lambda outcome: None).run(jobs)
             elapsed = time.perf_counter() - began
-            after, own_after = process.cpu_times(), own.cpu_times()
+            after, own_after, others_after = process.cpu_times(), own.cpu_times(), others.cpu_times()
             memory = process.memory_info().rss / 1e6
     finally:
         for each in (workers, scheduler):
@@ -123,6 +123,7 @@ def measured(count: int, seconds: float, scratch: Path) -> dict:
         "scheduler_idle": round(idle, 4),
         "scheduler_ms": round(1e3 * max(_spent(before, after) - idle * elapsed, 0.0) / cases, 3),
         "client_ms": round(1e3 * _spent(own_before, own_after) / cases, 3),
+        "workers_ms": round(1e3 * _spent(others_before, others_after) / cases, 3),
         "scheduler_mb": round(memory, 1),
     }
 
@@ -209,9 +210,15 @@ def main() -> None:
                 )
             print(name, bandwidth, f"{models[-1]['per_hour']:.0f} per hour, efficiency {models[-1]['efficiency']:.2f}", flush=True)
     results = {
-        "measured": steps, "client_ms": client_ms, "scheduler_ms": cost_ms, "idle_share_per_worker": idle_share, "cases": CASES,
-        "models": models, "service_s": {"mean": float(service.mean()), "cases": len(service), "module": options.module}, "load_average": os.getloadavg()[2],
-    }  # fmt: skip
+        "measured": steps,
+        "client_ms": client_ms,
+        "scheduler_ms": cost_ms,
+        "idle_share_per_worker": idle_share,
+        "cases": CASES,
+        "models": models,
+        "service_s": {"mean": float(service.mean()), "cases": len(service), "module": options.module},
+        "load_average": os.getloadavg()[2],
+    }
     (options.out / "simulation.json").write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
 
 

@@ -118,3 +118,13 @@ def states(out: Path) -> dict[str, str]:
         except (OSError, ValueError):
             continue
     return found
+
+
+def changed(before: dict[str, int], out: Path) -> set[str]:
+    """Cases whose results were written anew."""
+    return {name for name, written in written_at(out).items() if before.get(name) != written}
+
+
+def written_at(out: Path) -> dict[str, int]:
+    """Case -> time at which its report was written."""
+    return {path.parent.name: path.stat().st_mtime_ns for path in out.glob("*/report.json")}

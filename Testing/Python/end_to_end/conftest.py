@@ -111,3 +111,39 @@ def a_reference_file(a_toy_module, tmp_path) -> Path:
     path = tmp_path / "reference.nrrd"
     write_volume(path, demo.reference()[0])
     return path
+
+
+@pytest.fixture(scope="session")
+def a_scheduler():
+    """Address of a Dask scheduler with two workers in this process: quick to start, and what they load stays loaded from test to test."""
+    import batch_toys
+    import distributed
+
+    from DeepVolumetryLib.app.batch import runner
+
+    with (
+        pytest.MonkeyPatch.context() as patch,
+        distributed.LocalCluster(2, None, 1, processes=False, protocol="tcp", dashboard_address=":0", host="127.0.0.1") as cluster,
+    ):
+        patch.setenv("PYTHONPATH", batch_toys.PYTHONPATH)
+        yield cluster.scheduler_address
+        runner.close()
+
+
+@pytest.fixture
+def batch(a_scheduler, capsys, monkeypatch, tmp_path):
+    """Runs ``deepvolumetry batch`` on that scheduler, with a toy that makes trouble; gives exit code, stdout and stderr."""
+    import batch_toys
+
+    monkeypatch.syspath_prepend(str(HERE))
+    monkeypatch.setitem(modules.MODULES, "renal", modules.ModuleEntry("renal", "RenalParenchyma", "toy_trouble"))
+    monkeypatch.setenv("DEEPVOLUMETRY_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("PYTHONPATH", batch_toys.PYTHONPATH)
+
+    def run(cohort, *arguments, out: Path = tmp_path / "out", scheduler: str = a_scheduler):
+        capsys.readouterr()
+        line = ["batch", str(cohort), "--out", str(out), "--scheduler", scheduler, *map(str, arguments)]
+        code = main(line)
+        return code, *capsys.readouterr()
+
+    return run

@@ -7,49 +7,25 @@ from dataclasses import replace
 from pathlib import Path
 
 import batch_toys as toys
-import distributed
 import numpy as np
 import pytest
 from dicom_series import PATIENT_ID, PATIENT_NAME, uid, write_series
 from dicomweb_server import serving
 from toy_kidney import demo
 
-from DeepVolumetryLib import modules
-from DeepVolumetryLib.app.batch import cohort, runner
+from DeepVolumetryLib.app.batch import cohort
 from DeepVolumetryLib.app.batch.dicomweb import TOKEN, fetch_series
 from DeepVolumetryLib.app.batch.studies import find_cases
-from DeepVolumetryLib.app.main import main
 from DeepVolumetryLib.errors import InputError
-
-HERE = Path(__file__).parent
-
-
-@pytest.fixture(scope="module")
-def a_scheduler():
-    """Address of a scheduler with a worker in this process."""
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        distributed.LocalCluster(1, None, 1, processes=False, protocol="tcp", dashboard_address=":0", host="127.0.0.1") as cluster,
-    ):
-        patch.setenv("PYTHONPATH", toys.PYTHONPATH)
-        yield cluster.scheduler_address
-        runner.close()
 
 
 @pytest.fixture
-def batch(a_scheduler, capsys, monkeypatch, tmp_path):
-    """Runs ``deepvolumetry batch … --module renal`` with the toy; gives exit code and stderr."""
-    monkeypatch.syspath_prepend(str(HERE))
-    monkeypatch.setitem(modules.MODULES, "renal", modules.ModuleEntry("renal", "RenalParenchyma", "toy_kidney"))
-    monkeypatch.setenv("DEEPVOLUMETRY_HOME", str(tmp_path / "home"))
-    monkeypatch.setenv("PYTHONPATH", toys.PYTHONPATH)
+def batch(batch):
+    """Runs ``deepvolumetry batch … --module renal``; gives exit code and stderr."""
 
     def run(source, *arguments):
-        capsys.readouterr()
-        code = main(
-            ["batch", str(source), "--out", str(tmp_path / "out"), "--module", "renal", "--scheduler", a_scheduler, *map(str, arguments)]
-        )
-        return code, capsys.readouterr().err
+        code, _out, err = batch(source, "--module", "renal", *arguments)
+        return code, err
 
     return run
 
