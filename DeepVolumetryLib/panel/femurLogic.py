@@ -41,9 +41,9 @@ class FemurLogic(SegmentationLogic):
         self._removePlanes()
         super().forget()
 
-    def take(self, result, nodes, sources) -> None:
+    def take(self, result, nodes, sources, isNew=True) -> None:
         self._removePlanes()
-        super().take(result, nodes, sources)
+        super().take(result, nodes, sources, isNew)
         self._calibrated = {name: result.provenance.parameters.get(name) for name in _CALIBRATION}
 
     # ---- measuring
