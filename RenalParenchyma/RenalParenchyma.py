@@ -131,6 +131,11 @@ class RenalParenchymaLogic(SegmentationLogic):
 
         return measure_again(self.result, measured, changed, reviewed, parameters)
 
+    def fittingMasks(self, masks, changed):
+        from RenalParenchymaLib.nesting import nested_after_edit
+
+        return nested_after_edit(masks, set(changed))
+
     def makeSample(self):
         """Add the phantom study to the scene and return its volume node."""
         return self.makeSamples()["volume"]

@@ -9,12 +9,15 @@ from typing import TYPE_CHECKING, Any
 from DeepVolumetryLib.uncertainty.conformal import ConformalTable
 
 from .measurements import measure_kidneys, remeasure
+from .nesting import nested_after_edit
 from .parameters import Parameters
 from .segments import TOTALS
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
+    from DeepVolumetryLib.image import Image
     from DeepVolumetryLib.result import Result
 
 
@@ -54,3 +57,18 @@ def measure_again(
     if parameters is not None:
         measured = replace(measured, parameters=Parameters.from_dict(dict(parameters)))
     return remeasure(result.segments, result.image, measured, reviewed, changed)
+
+
+def fitting_masks(
+    result: Result, masks: Mapping[str, NDArray[np.bool_]], changed: Iterable[str], part: Image | None = None
+) -> Mapping[str, NDArray[np.bool_]]:
+    """Masks that must follow an edit of others: a kidney contains its parts, and these do not overlap.
+
+    Args:
+        result: not looked at.
+        masks: segment key -> mask in a box that holds all segments, the edited ones as they are now.
+        changed: keys of the segments that were edited.
+        part: not looked at.
+    """
+    del result, part
+    return nested_after_edit(masks, set(changed))

@@ -343,7 +343,8 @@ def test_edit_is_measured_at_once_and_tagged_semiautomatic(a_segmented_panel):
     assert panel.value("right_kidney").value == other
     assert panel.cell("Kidney/Volume", "Left").startswith(f"{panel.value('left_kidney').value:.3g}")
     assert (tag(panel, "left_kidney"), tag(panel, "right_kidney")) == ("SEMIAUTOMATIC", "AUTOMATIC")
-    assert panel.logic.result.extras["edited_segments"] == ["left_kidney"]
+    assert panel.logic.result.extras["edited_segments"] == ["left_kidney", "left_parenchyma"]
+    assert not (panel.logic.result.segments["left_parenchyma"] & ~panel.logic.result.segments["left_kidney"]).any()
 
 
 def test_place_that_was_edited_counts_as_fixed(a_segmented_panel):
