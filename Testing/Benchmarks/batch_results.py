@@ -81,9 +81,9 @@ def simulation(found: dict[str, Any]) -> list[str]:
         "another (all of them in one), whose cases "
         "only sleep, half a second on average; the batch's own client hands them out.",
         "",
-        "| workers | cases | efficiency | scheduler, ms a case | client, ms a case | scheduler without cases, % of a core | its memory, "
-        "MB |",
-        "|---|---|---|---|---|---|---|",
+        "| workers | cases | efficiency | scheduler, ms a case | client, ms a case | scheduler without cases, % of a core | its memory, MB "
+        "| all workers, ms a case |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     for each in found["measured"]:
         lines.append(
@@ -94,8 +94,9 @@ def simulation(found: dict[str, Any]) -> list[str]:
     lines += [
         "",
         f"The efficiency of these runs is that of this busy computer (load average {found['load_average']:.1f}), on which all simulated "
-        f"workers share a core; what is "
-        "used from them are processor milliseconds a case.",
+        f"workers share a core with everything else: it says little about Dask, and nothing was measured that confirms the model below. "
+        f"What is "
+        "used of these runs are processor milliseconds a case.",
         "",
         f"**Modelled, not run:** {found['cases']:,} cases in a discrete-event simulation. Client and scheduler take what was measured "
         f"(the scheduler's share for heartbeats extrapolated from the rows above in proportion to the workers), a file system serves "

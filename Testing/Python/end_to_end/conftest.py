@@ -121,9 +121,10 @@ def a_scheduler():
 
     from DeepVolumetryLib.app.batch import runner
 
+    options = {"n_workers": 2, "threads_per_worker": 1, "processes": False, "protocol": "tcp", "host": "127.0.0.1"}
     with (
         pytest.MonkeyPatch.context() as patch,
-        distributed.LocalCluster(2, None, 1, processes=False, protocol="tcp", dashboard_address=":0", host="127.0.0.1") as cluster,
+        distributed.LocalCluster(**options, dashboard_address=":0") as cluster,
     ):
         patch.setenv("PYTHONPATH", batch_toys.PYTHONPATH)
         yield cluster.scheduler_address
