@@ -114,7 +114,7 @@ def states(out: Path) -> dict[str, str]:
     found = {}
     for path in (out / ".batch").glob("*.json"):
         try:
-            found[path.stem] = json.loads(path.read_text())["state"]
+            found[path.stem] = json.loads(path.read_text(encoding="utf-8"))["state"]
         except (OSError, ValueError):
             continue
     return found

@@ -220,7 +220,7 @@ def test_an_output_that_is_a_file_is_refused_and_left_alone(deepvolumetry, a_kid
     answer = deepvolumetry("segment", "renal", "-i", a_kidney_file, "-o", tmp_path / "notes")
     assert answer.code == 2
     assert "is a file" in answer.sentence
-    assert (tmp_path / "notes").read_text() == "mine"
+    assert (tmp_path / "notes").read_text(encoding="utf-8") == "mine"
 
 
 def test_a_full_disk_is_noticed_before_writing(deepvolumetry, a_kidney_file, tmp_path, monkeypatch):

@@ -35,7 +35,7 @@ def test_table_page_and_parquet_say_the_same(batch, a_cohort, tmp_path):
     assert parquet[column].tolist() == pytest.approx([float(row[column]) for row in rows.values()], abs=1e-6)
     assert 190 < parquet[column][0] < 230
     assert parquet[f"{column} low"][0] < parquet[f"{column} reference"][0] == 214 < parquet[f"{column} high"][0]
-    page = (out / "cohort.html").read_text()
+    page = (out / "cohort.html").read_text(encoding="utf-8")
     assert "Cohort of 4 cases" in page
     assert "100 % of 4" in page  # every interval holds the truth
     assert "http" not in page and "<script" not in page and str(tmp_path) not in page
@@ -60,7 +60,7 @@ def test_a_second_run_redoes_what_changed_or_was_lost(batch, a_cohort, tmp_path)
     before = toys.written_at(tmp_path / "out")
     shutil.copy(tmp_path / "ct003.nrrd", tmp_path / "ct001.nrrd")
     (tmp_path / "out" / "case002" / "measurements.csv").unlink()
-    a_cohort.write_text(a_cohort.read_text().replace("ct000.nrrd,40", "ct000.nrrd,50"))
+    a_cohort.write_text(a_cohort.read_text(encoding="utf-8").replace("ct000.nrrd,40", "ct000.nrrd,50"))
     assert batch(a_cohort)[0] == 0
     assert toys.changed(before, tmp_path / "out") == {"case000", "case001", "case002"}
 
@@ -71,7 +71,7 @@ def test_files_of_an_option_that_was_taken_back_go(batch, a_cohort, tmp_path):
     (tmp_path / "out" / "case000" / "my notes.txt").write_text("keep")
     batch(a_cohort)
     assert not (tmp_path / "out" / "case000" / "pictures").exists()
-    assert (tmp_path / "out" / "case000" / "my notes.txt").read_text() == "keep"
+    assert (tmp_path / "out" / "case000" / "my notes.txt").read_text(encoding="utf-8") == "keep"
 
 
 def test_another_model_means_another_result(batch, a_cohort, tmp_path, monkeypatch):
@@ -95,7 +95,7 @@ def test_a_failed_case_keeps_no_outdated_results(batch, a_cohort, tmp_path):
 
 
 def test_a_wrong_option_fails_one_case_alone(batch, a_cohort, tmp_path):
-    a_cohort.write_text(a_cohort.read_text().replace("ct001.nrrd,40", "ct001.nrrd,-4"))
+    a_cohort.write_text(a_cohort.read_text(encoding="utf-8").replace("ct001.nrrd,40", "ct001.nrrd,-4"))
     code, _out, err = batch(a_cohort)
     assert code == 2
     assert "case001: " in err

@@ -52,12 +52,12 @@ def test_each_volume_of_a_folder_is_a_case_without_a_name(batch, an_archive, tmp
     rows = toys.table(out)
     assert len(rows) == 2
     assert all(row["state"] == "done" and 190 < float(row["total_kidney Volume mL"]) < 230 for row in rows.values())
-    listed = (out / "studies.csv").read_text().splitlines()
+    listed = (out / "studies.csv").read_text(encoding="utf-8").splitlines()
     assert listed[0] == "case,input,study_uid,series_uid,images"
     assert {line.split(",")[2] for line in listed[1:]} == {uid("study0"), uid("study1")}
     name = PATIENT_NAME.partition("^")[0]
     for path in (out / "cohort.csv", out / "cohort.html", out / "studies.csv", *out.glob(".batch/*.json")):
-        assert name not in path.read_text() and PATIENT_ID not in path.read_text()
+        assert name not in path.read_text(encoding="utf-8") and PATIENT_ID not in path.read_text(encoding="utf-8")
     assert not [path for path in out.rglob("*") if name in path.name]
 
 
@@ -66,9 +66,11 @@ def test_results_of_a_folder_are_those_of_segment(batch, an_archive, tmp_path):
     from DeepVolumetryLib.image_io import read_image
 
     (case,) = [
-        c for c, row in toys.table(tmp_path / "out").items() if uid("study0", "ct0") in (tmp_path / "out" / c / "report.json").read_text()
+        c
+        for c, row in toys.table(tmp_path / "out").items()
+        if uid("study0", "ct0") in (tmp_path / "out" / c / "report.json").read_text(encoding="utf-8")
     ]
-    report = json.loads((tmp_path / "out" / case / "report.json").read_text())
+    report = json.loads((tmp_path / "out" / case / "report.json").read_text(encoding="utf-8"))
     assert report["inputs"][0]["size"] == list(demo.study(0)["volume"].size)
     found = read_image(tmp_path / "out" / case / "probability_kidney.nrrd")
     assert found.same_grid(demo.study(0)["volume"], tolerance_mm=0.01)
@@ -118,7 +120,7 @@ def test_a_server_gives_what_its_files_give(batch, an_archive, tmp_path):
         rows = toys.table(tmp_path / "out")
         assert {row["total_kidney Volume mL"] for row in rows.values()} == expected
         assert set(rows) == names
-        report = json.loads((tmp_path / "out" / next(iter(rows)) / "report.json").read_text())
+        report = json.loads((tmp_path / "out" / next(iter(rows)) / "report.json").read_text(encoding="utf-8"))
         assert report["inputs"][0]["path"].startswith(f"{address}/studies/")
         before, fetched = len(asked), [each for each in asked if "accept" not in each and each.rstrip("/").split("/")[-2] == "series"]
         assert len(fetched) == 2  # each series once, and no other

@@ -20,7 +20,7 @@ class Run:
     def __init__(self, cohort: Path, out: Path, *arguments: str, **environment: str) -> None:
         variables = {**os.environ, "PYTHONPATH": toys.PYTHONPATH, "DEEPVOLUMETRY_HOME": str(out.parent / "home"), **environment}
         line = [sys.executable, "-c", toys.START, "batch", str(cohort), "--out", str(out), *arguments]
-        self.process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=variables)
+        self.process = subprocess.Popen(line, stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", env=variables)
         self.out = out
 
     def until(self, cases: int) -> None:
@@ -58,7 +58,7 @@ def test_every_bad_case_fails_alone_with_its_sentence(tmp_path):
         assert words in rows[name]["message"], rows[name]["message"]
         assert str(tmp_path) not in rows[name]["message"]
         assert f"{name}: {rows[name]['message']}" in err
-        assert rows[name]["message"] in (tmp_path / "out" / "cohort.html").read_text().replace("&#x27;", "'")
+        assert rows[name]["message"] in (tmp_path / "out" / "cohort.html").read_text(encoding="utf-8").replace("&#x27;", "'")
     assert "Traceback" not in err
     assert code == 2  # that of the first one
     assert not list((tmp_path / "out").rglob("*.part"))
@@ -132,7 +132,7 @@ def test_two_remote_workers_give_the_same_results(batch, tmp_path):
         deadline = time.monotonic() + 60
         while not file.exists() and time.monotonic() < deadline:
             time.sleep(0.1)
-        address = json.loads(file.read_text())["address"]
+        address = json.loads(file.read_text(encoding="utf-8"))["address"]
         for number in range(2):
             line = [*dask, "worker", address, "--nthreads", "1", "--host", "127.0.0.1", "--no-dashboard", "--name", f"remote{number}"]
             started.append(subprocess.Popen([*line, "--local-directory", str(tmp_path / f"scratch{number}")], **quiet))

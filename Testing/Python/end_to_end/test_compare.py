@@ -41,7 +41,7 @@ def test_changes_and_the_response_category(deepvolumetry, two_studies, tmp_path)
     words = " ".join(answer.out.split())
     assert "progressive disease (PD) by the volume thresholds of RANO 2.0" in words
     assert "they are no response assessment of a patient" in words
-    document = json.loads((tmp_path / "change" / "change.json").read_text())
+    document = json.loads((tmp_path / "change" / "change.json").read_text(encoding="utf-8"))
     volume = document["changes"][0]
     assert (volume["segment"], volume["difference"], volume["percent"]) == ("ET", 6.0, 60.0)
     assert volume["verdict"] == "increased by more than the measurement uncertainty"

@@ -19,7 +19,7 @@ def test_the_demo_states_truth_beside_measurement(deepvolumetry, tmp_path):
     assert rows["total_kidney"]["true_ml"] == pytest.approx(2 * 108.6, rel=0.05)
     assert abs(rows["left_parenchyma"]["error_percent"]) < 5
     assert rows["left_parenchyma"]["within"] == "yes"
-    assert answer.json == json.loads((tmp_path / "out" / "demo.json").read_text())
+    assert answer.json == json.loads((tmp_path / "out" / "demo.json").read_text(encoding="utf-8"))
     for name in ("report.json", "segmentation.seg.nrrd", "pictures/overview.png", "study/volume.nrrd", "study/reference.nrrd"):
         assert (tmp_path / "out" / name).exists(), name
     assert str(tmp_path / "out" / "report.json") in answer.err
@@ -44,7 +44,7 @@ def a_synthesis(a_toy_module, monkeypatch):
         return labels.with_voxels(labels.voxels * 100.0), labels
 
     module.synthesize_study = synthesize_study
-    module.read_names = lambda path: {1: path.read_text()}
+    module.read_names = lambda path: {1: path.read_text(encoding="utf-8")}
     module.MODALITIES, module.REFERENCE_LABELS = ("CT", "T2", "T1", "random"), "1=parenchyma;2=tumor;3=cyst;4=sinus"
     monkeypatch.setitem(sys.modules, "toy_kidney.synthesis", module)
     return calls
@@ -56,9 +56,9 @@ def test_synthesize_writes_image_and_reference_on_one_grid(deepvolumetry, a_synt
     answer = deepvolumetry("synthesize", "renal", *arguments)
     assert answer.code == 0, answer.err
     assert a_synthesis == [("T2", 5, True, {1: "liver"})]
-    assert (
-        "out,volume.nrrd,reference.nrrd,1=parenchyma;2=tumor;3=cyst;4=sinus,synthesized T2" in (tmp_path / "out" / "cases.csv").read_text()
-    )
+    assert "out,volume.nrrd,reference.nrrd,1=parenchyma;2=tumor;3=cyst;4=sinus,synthesized T2" in (
+        tmp_path / "out" / "cases.csv"
+    ).read_text(encoding="utf-8")
     volume, reference = (read_image(tmp_path / "out" / f"{name}.nrrd") for name in ("volume", "reference"))
     assert volume.same_grid(reference)
     assert volume.voxels.max() == 1100

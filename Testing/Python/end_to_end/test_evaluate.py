@@ -30,7 +30,7 @@ def a_cohort(a_toy_module, tmp_path):
 
 
 def metrics(tmp_path) -> dict:
-    return json.loads((tmp_path / "out" / "metrics.json").read_text())
+    return json.loads((tmp_path / "out" / "metrics.json").read_text(encoding="utf-8"))
 
 
 def test_every_promised_number_is_there(deepvolumetry, a_cohort, tmp_path):
@@ -132,7 +132,7 @@ def test_values_that_nobody_named_are_refused(deepvolumetry, a_cohort, tmp_path)
 
 def test_a_stated_volume_replaces_the_counted_one(deepvolumetry, a_cohort, tmp_path):
     listing = a_cohort("1=kidney;11=kidney")
-    rows = listing.read_text().splitlines()
+    rows = listing.read_text(encoding="utf-8").splitlines()
     listing.write_text("\n".join([rows[0] + ",volume_ml", *(f"{row},400" for row in rows[1:])]))
     deepvolumetry("evaluate", "renal", "--cases", listing, "--out", tmp_path / "out")
     kidney = metrics(tmp_path)["cases"][0]["targets"]["kidney"]
@@ -179,7 +179,7 @@ def test_an_output_that_is_a_file_is_refused(deepvolumetry, a_cohort, tmp_path):
     answer = deepvolumetry("evaluate", "renal", "--cases", a_cohort(), "--out", tmp_path / "out")
     assert answer.code == 2
     assert "Choose another file or folder" in answer.sentence
-    assert (tmp_path / "out").read_text() == "mine"
+    assert (tmp_path / "out").read_text(encoding="utf-8") == "mine"
 
 
 def test_worse_masks_get_worse_numbers(deepvolumetry, a_cohort, tmp_path):

@@ -113,7 +113,7 @@ def test_a_missing_sequence_is_told(glioma, a_study, capsys):
 
 def test_a_prior_report_gives_the_change_since(glioma, a_study, tmp_path, capsys):
     assert glioma("segment", *inputs(a_study), "--out", "first", "--method", "unet", "--quiet") == 0
-    report = json.loads(Path("first/report.json").read_text())
+    report = json.loads(Path("first/report.json").read_text(encoding="utf-8"))
     for measurement in report["measurements"]:
         if measurement["unit"] == "mL" and measurement["value"]:
             for key in ("value", "low", "high"):
@@ -131,7 +131,7 @@ def evaluated(glioma, tmp_path, *arguments, labels: str | None = None) -> dict:
     row = ["p1", *(f"study/p1_{name}.nrrd" for name in SEQUENCES), "labels.nrrd", *([labels] if labels else [])]
     (tmp_path / "cases.csv").write_text(",".join(columns) + "\n" + ",".join(row) + "\n")
     assert glioma("evaluate", "--cases", "cases.csv", "--out", "out", "--quiet", *arguments) == 0
-    return json.loads((tmp_path / "out" / "metrics.json").read_text())
+    return json.loads((tmp_path / "out" / "metrics.json").read_text(encoding="utf-8"))
 
 
 def test_evaluate_measures_targets_and_sub_regions(glioma, a_study, a_label_map, tmp_path):
@@ -236,7 +236,7 @@ def a_synthesis(monkeypatch):
 def test_synthesize_writes_four_sequences_and_a_row_for_evaluate(glioma, a_synthesis, a_label_map, tmp_path):
     assert glioma("synthesize", "--labels", a_label_map, "--seed", 3, "--tumor", "none", "--out", "made") == 0
     assert a_synthesis == [(3, "none")]
-    (row,) = csv.DictReader(Path("made/cases.csv").read_text().splitlines())
+    (row,) = csv.DictReader(Path("made/cases.csv").read_text(encoding="utf-8").splitlines())
     assert row == {
         "case": "made", **{name: f"{name}.nrrd" for name in SEQUENCES}, "reference": "reference.nrrd",
         "labels": "1=necrosis;2=edema;4=ET", "group": "synthesized",

@@ -37,14 +37,14 @@ def test_the_demo_finds_both_kidneys_of_the_phantom(a_demo):
 
 
 def test_the_demo_names_sides_as_the_patient_has_them(a_demo):
-    document = json.loads((a_demo / "demo.json").read_text())
+    document = json.loads((a_demo / "demo.json").read_text(encoding="utf-8"))
     rows = {row["segment"]: row for row in document["truth"]}
     for side in ("left", "right"):
         assert rows[f"{side}_kidney"]["measured_ml"] == pytest.approx(rows[f"{side}_kidney"]["true_ml"], rel=0.6)
 
 
 def test_the_demo_leaves_report_pictures_and_segments(a_demo):
-    report = json.loads((a_demo / "report.json").read_text())
+    report = json.loads((a_demo / "report.json").read_text(encoding="utf-8"))
     assert report["model"]["name"] == "renal_kidney_parenchyma"
     assert len(report["model"]["sha256"]) == 64
     assert report["seconds"]["inference"] > 0

@@ -49,7 +49,7 @@ def test_without_identity_neither_report_nor_objects_name_the_patient(deepvolume
     options = ("--pdf", "--dicom", "--deidentify", "--label", "Study 17")
     answer = deepvolumetry("segment", "renal", "-i", a_dicom_series, "-o", tmp_path / "out", *options)
     assert answer.code == 0, answer.err
-    report = (tmp_path / "out" / "report.json").read_text()
+    report = (tmp_path / "out" / "report.json").read_text(encoding="utf-8")
     original = dicom_series.uid("study", "series")
     assert "Mueller" not in report
     assert original not in report

@@ -29,7 +29,7 @@ def test_every_promised_file_is_written(deepvolumetry, a_kidney_file, tmp_path):
 
 def test_the_report_has_the_fields_that_scripts_rely_on(deepvolumetry, a_kidney_file, tmp_path):
     deepvolumetry("segment", "renal", "--input", f"volume={a_kidney_file}", "--out", tmp_path / "out", "--seed", 3, "--age", 60)
-    report = json.loads((tmp_path / "out" / "report.json").read_text())
+    report = json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
     assert report["schema"] == 1
     assert report["module"] == "renal"
     assert set(report["model"]) == {"name", "version", "sha256", "license"}
@@ -50,7 +50,7 @@ def test_the_report_has_the_fields_that_scripts_rely_on(deepvolumetry, a_kidney_
 def test_json_prints_the_report_and_nothing_else(deepvolumetry_process, a_kidney_file, tmp_path):
     answer = deepvolumetry_process("segment", "renal", "--input", a_kidney_file, "--out", tmp_path / "out", "--json", "--quiet")
     assert answer.code == 0, answer.err
-    assert answer.json == json.loads((tmp_path / "out" / "report.json").read_text())
+    assert answer.json == json.loads((tmp_path / "out" / "report.json").read_text(encoding="utf-8"))
     assert answer.err == ""
 
 

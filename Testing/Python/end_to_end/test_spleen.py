@@ -280,7 +280,7 @@ def test_label_maps_that_are_none_are_told_apart_from_the_others(command, label_
     assert answer.code == 2 and answer.sentence == (
         "1 of 3 label maps could not be evaluated (empty). empty: empty holds no spleen. Choose another file."
     )
-    assert len(json.loads((tmp_path / "out" / "metrics.json").read_text())["cases"]) == 2
+    assert len(json.loads((tmp_path / "out" / "metrics.json").read_text(encoding="utf-8"))["cases"]) == 2
 
 
 @pytest.mark.parametrize(

@@ -57,7 +57,7 @@ def test_image_truth_and_a_row_for_evaluate_are_written(label_maps, capsys):
     (row,) = csv.DictReader((label_maps / "study" / "cases.csv").open())
     assert row["labels"] == "1=parenchyma;2=tumor;3=cyst;4=sinus"
     assert row["group"] == "synthesized T2"
-    document = json.loads((label_maps / "study" / "synthesis.json").read_text())
+    document = json.loads((label_maps / "study" / "synthesis.json").read_text(encoding="utf-8"))
     assert (document["modality"], document["seed"]) == ("T2", 3)
 
 

@@ -77,7 +77,7 @@ def test_training_stops_goes_on_and_becomes_a_bundle(a_pack, label_maps, capsys)
         assert first["step"] >= 1
         assert second["step"] > first["step"]
         assert (first["slice"], second["slice"]) == (1, 2)
-        assert json.loads((label_maps / network / "config.json").read_text())["network"] == network
+        assert json.loads((label_maps / network / "config.json").read_text(encoding="utf-8"))["network"] == network
     assert "Checkpoint and log are in refiner. Now: step" in capsys.readouterr().out.replace("\n", " ")
     arguments = "export --localizer localizer/checkpoint.pt --refiner refiner/checkpoint.pt --bundle bundle --manifest manifest.json"
     assert training([*arguments.split(), "--version", "0.0.1"]) == 0

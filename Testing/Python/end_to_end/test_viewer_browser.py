@@ -217,9 +217,9 @@ def test_numbers_report_and_pdf_are_exported(a_page, tmp_path):
         waiting.value.save_as(files[kind])
     assert files["csv"].name == "measurements.csv"
     shown = volumes(page)[2]
-    (row,) = [line.split(",") for line in files["csv"].read_text().splitlines() if line.startswith("total_kidney,Volume")]
+    (row,) = [line.split(",") for line in files["csv"].read_text(encoding="utf-8").splitlines() if line.startswith("total_kidney,Volume")]
     assert float(row[2]) == pytest.approx(shown, abs=1)
-    report = json.loads(files["json"].read_text())
+    report = json.loads(files["json"].read_text(encoding="utf-8"))
     assert report["inputs"][0]["path"] == "study/ct.nrrd"
     assert report["review"][0]["reviewed"] == "looks_right"
     assert report["edited_segments"]
@@ -231,7 +231,7 @@ def test_everything_is_saved_beside_the_result_which_stays(a_page, a_result):
     before = (a_result / "segmentation.seg.nrrd").read_bytes()
     a_page.click("#save")
     a_page.wait_for_selector("#message:has-text('Saved in')", timeout=WAIT_MS)
-    assert json.loads((a_result / "reviewed" / "report.json").read_text())["edited_segments"]
+    assert json.loads((a_result / "reviewed" / "report.json").read_text(encoding="utf-8"))["edited_segments"]
     assert (a_result / "segmentation.seg.nrrd").read_bytes() == before
 
 
@@ -325,7 +325,7 @@ def test_it_listens_on_this_computer_only(a_page, a_viewer):
         if not address.startswith("127."):
             with pytest.raises(OSError):
                 socket.create_connection((address, port), timeout=5).close()
-    listening = Path("/proc/net/tcp").read_text() if Path("/proc/net/tcp").exists() else ""
+    listening = Path("/proc/net/tcp").read_text(encoding="utf-8") if Path("/proc/net/tcp").exists() else ""
     bound = re.findall(rf" ([0-9A-F]{{8}}):{port:04X} 00000000:0000 0A", listening)
     assert set(bound) <= {"0100007F"}
 
