@@ -8,7 +8,7 @@ from test_review_panel import panel, the_toy_model  # noqa: F401
 
 
 @pytest.fixture
-def two_studies(panel):  # noqa: F811
+def two_studies(panel):
     """The same patient twice in one scene; before the second study the tumor was smaller."""
     first = panel.ui.inputSelector.currentNode()
     first.SetName("March")
@@ -51,14 +51,14 @@ def test_plot_shows_every_study_of_the_scene_and_is_updated(two_studies):
     assert len(slicer.util.getNodesByClass("vtkMRMLPlotSeriesNode")) == charts[0].GetNumberOfPlotSeriesNodes()
 
 
-def test_plot_without_an_earlier_study_says_what_to_do(panel):  # noqa: F811
+def test_plot_without_an_earlier_study_says_what_to_do(panel):
     panel.ui.historyButton.click()
     said = panel.widget.measurementsSection.priorMessage.text
     assert said == "There is no earlier study to plot. Choose a prior report, or segment another volume of this scene."
     assert not panel.ui.priorSceneComboBox.visible
 
 
-def test_report_of_an_earlier_study_can_be_plotted(panel, tmp_path):  # noqa: F811
+def test_report_of_an_earlier_study_can_be_plotted(panel, tmp_path):
     import slicer
 
     (tmp_path / "2024").mkdir()
