@@ -64,7 +64,12 @@ def of_shape(shape: Shape, contexts: list[Context], seed: int, group: str) -> Ca
         shape.distance, UNIT_MM, shape.landmarks, draw_bone(rng), context, draw_tissues(rng, contrast=False), density, turn
     )
     phantom = PHANTOMS[seed % len(PHANTOMS)]
-    scanner = Scanner(float(rng.uniform(0.4, 0.9)), 0.0, float(rng.uniform(8, 35)), float(rng.uniform(0.5, 1.1)), float(rng.uniform(0, 8)))
+    scanner = Scanner(
+        blur_mm=float(rng.uniform(0.4, 0.9)),
+        noise=float(rng.uniform(8, 35)),
+        grain_mm=float(rng.uniform(0.5, 1.1)),
+        cupping=float(rng.uniform(0, 8)),
+    )
     settings = Settings(
         SPACINGS[seed % len(SPACINGS)],
         below_mm=126.0,

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Scanner:
     """How a scan is made.
 
