@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 
 class PanelDriver:
     """The panel of a loaded module.
@@ -67,3 +69,30 @@ def tag(panel, segment, name="DICOM.SegmentAlgorithmType"):
     from DeepVolumetryLib.mrml.segmentation import tag as tag_of
 
     return tag_of(panel.segmentation.GetSegmentation().GetSegment(segment), name)
+
+
+def say_it_was_dicom(node, folder, modality="CT"):
+    """Put files of the volume into Slicer's DICOM database, as if it had been loaded from there; returns the files.
+
+    Args:
+        node: a volume node.
+        folder: for the files.
+        modality: CT, MR or US.
+    """
+    import dicom_series
+    import pydicom
+    import slicer
+    from standins.strict import unwrap
+
+    from DeepVolumetryLib.mrml.volumes import image_from_node, local_matrix
+
+    image = replace(image_from_node(node), ijk_to_ras=local_matrix(node), modality=modality)
+    if modality == "US":
+        spacing = image.spacing
+        paths = [dicom_series.write_ultrasound(folder / f"{node.GetName()}.dcm", image.voxels[0], (spacing[0], spacing[1]))]
+    else:
+        paths = dicom_series.write_series(folder / node.GetName(), image, series=node.GetName())
+    files = {pydicom.dcmread(path, stop_before_pixels=True).SOPInstanceUID: str(path) for path in paths}
+    unwrap(slicer.app.dicomDatabase()).files.update(files)
+    node.SetAttribute("DICOM.instanceUIDs", " ".join(files))
+    return paths

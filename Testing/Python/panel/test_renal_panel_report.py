@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import dicom_series
 import numpy as np
 import pydicom
 import pypdfium2
 import pytest
+from driver import say_it_was_dicom
 from test_renal_panel import a_panel, a_segmented_panel, the_toy_model  # noqa: F401
-
-
-def say_it_was_dicom(node, folder) -> None:
-    """Files of the volume in Slicer's database, where it was loaded from."""
-    import slicer
-    from standins.strict import unwrap
-
-    from DeepVolumetryLib.mrml.volumes import image_from_node, local_matrix
-
-    image = replace(image_from_node(node), ijk_to_ras=local_matrix(node), modality="CT")
-    files = {pydicom.dcmread(path, stop_before_pixels=True).SOPInstanceUID: str(path) for path in dicom_series.write_series(folder, image)}
-    unwrap(slicer.app.dicomDatabase()).files.update(files)
-    node.SetAttribute("DICOM.instanceUIDs", " ".join(files))
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The whole way, once per module: segment, review, edit, report, save the scene, open it again, report again."""
+"""The whole way, once per module: segment, review, edit, report, DICOM, save the scene, open it again, and all of it again."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ import json
 
 import glioma_panel
 import numpy as np
+import pydicom
 import pytest
 import test_femur_panel
 import test_renal_panel
 import test_spleen_panel
-from driver import erase
+from driver import erase, say_it_was_dicom
 
 from DeepVolumetryLib import modules
 
@@ -44,6 +45,7 @@ def study(request, load_module, process_events, monkeypatch, tmp_path_factory, a
         panel.segment()
     assert panel.logic.result is not None, panel.message
     panel.module.enter()
+    panel.key = key
     panel.edited = {"renal": "left_tumor", "glioma": "ET", "spleen": "spleen", "femur": "left_femur"}[key]
     return panel
 
@@ -73,6 +75,41 @@ def report(panel, folder):
     return json.loads((folder / "report.json").read_text(encoding="utf-8")), rows
 
 
+MODALITY = {"renal": "CT", "glioma": "MR", "spleen": "US", "femur": "CT"}
+
+
+def came_from_dicom(panel, folder):
+    """Let the images be of Slicer's DICOM database; returns what their files hold, by path."""
+    nodes = {node.GetID(): node for name in panel.logic.result.parts if (node := panel.logic.inputNodeOf(name)) is not None}
+    paths = [path for node in nodes.values() for path in say_it_was_dicom(node, folder, MODALITY[panel.key])]
+    return {path: path.read_bytes() for path in paths}
+
+
+def dicom(panel, folder):
+    """Masks and measurements as highdicom reads what was written: {file: {label: mask}} and how many numbers each file holds."""
+    import highdicom
+
+    panel.logic.exportDicom(folder)
+    masks, numbers = {}, {}
+    for path in sorted((folder / "dicom").rglob("*.dcm")):
+        dataset = pydicom.dcmread(path, stop_before_pixels=True)
+        name = path.relative_to(folder).as_posix()
+        if dataset.Modality == "SEG":
+            read = highdicom.seg.segread(path)
+            pixels = read.pixel_array.reshape(-1, read.Rows, read.Columns)
+            shared = read.SharedFunctionalGroupsSequence[0]  # says it where the file has but one segment
+            groups = [group if "SegmentIdentificationSequence" in group else shared for group in read.PerFrameFunctionalGroupsSequence]
+            frames = [group.SegmentIdentificationSequence[0].ReferencedSegmentNumber for group in groups]
+            masks[name] = {
+                item.SegmentLabel: pixels[np.asarray(frames) == item.SegmentNumber].astype(bool) for item in read.SegmentSequence
+            }
+        elif dataset.Modality == "SR":
+            read = highdicom.sr.srread(path)
+            groups = read.content.get_planar_roi_measurement_groups() + read.content.get_volumetric_roi_measurement_groups()
+            numbers[name] = sum(len(group.get_measurements()) for group in groups)
+    return masks, numbers
+
+
 def test_a_study_is_the_same_after_review_edit_save_and_reload(study, tmp_path):
     import slicer
 
@@ -85,6 +122,11 @@ def test_a_study_is_the_same_after_review_edit_save_and_reload(study, tmp_path):
         panel.ui.looksRightButton.click()
     edit(panel)
     masks = parts(panel)
+    files = came_from_dicom(panel, tmp_path / "source")
+    written, numbers = dicom(panel, tmp_path / "before")
+    assert sum(numbers.values()) > 0
+    sizes = sorted(int(mask.sum()) for each in written.values() for mask in each.values())
+    assert sizes == sorted(int(mask.sum()) for mask in masks.values() if mask.any())  # DICOM has no place for an empty segment
     before, rows = report(panel, tmp_path / "before")
     assert before["edited_segments"] == panel.logic.result.extras["edited_segments"] and panel.edited in before["edited_segments"]
     overlays = sorted(node.GetName() for part in panel.logic.nodes.parts.values() for node in part.uncertainty.values())
@@ -98,6 +140,11 @@ def test_a_study_is_the_same_after_review_edit_save_and_reload(study, tmp_path):
     again = parts(panel)
     assert again.keys() == masks.keys() and all(again[key].tobytes() == mask.tobytes() for key, mask in masks.items())
     assert sorted(node.GetName() for part in panel.logic.nodes.parts.values() for node in part.uncertainty.values()) == overlays
+    written_again, numbers_again = dicom(panel, tmp_path / "after")
+    assert numbers_again == numbers and written_again.keys() == written.keys()
+    for file, labels in written.items():
+        assert {name: mask.tobytes() for name, mask in written_again[file].items()} == {name: m.tobytes() for name, m in labels.items()}
+    assert {path: path.read_bytes() for path in files} == files
     after, new_rows = report(panel, tmp_path / "after")
     assert [each["reviewed"] for each in after["review"]] == [each["reviewed"] for each in before["review"]]
     assert after["edited_segments"] == before["edited_segments"]
