@@ -137,10 +137,11 @@ def ask(url: str, path: str, headers: dict[str, str] | None = None, host: str | 
 
 
 def unfold(page, title: str, inside: str) -> None:
-    """Open a part of the page, unless it is open."""
-    if not page.locator(inside).is_visible():
-        page.click(f".v-expansion-panel-title:has-text('{title}')")
-        page.wait_for_selector(inside, timeout=WAIT_MS)
+    """Open a part of the page, unless it is open; one that is folding up is still to be seen, but says that it is closed."""
+    heading = page.locator(f".v-expansion-panel-title:has-text('{title}')")
+    if heading.get_attribute("aria-expanded") != "true":
+        heading.click()
+    page.wait_for_selector(inside, timeout=WAIT_MS)
 
 
 def view_at(page, index: int):
