@@ -14,7 +14,7 @@ from torch.utils.data import IterableDataset, get_worker_info
 from DeepVolumetryLib.image import Image
 
 from ..anatomy.acquire import Implant, acquired, draw_scanner
-from ..anatomy.bone import Femur, draw_bone, posed
+from ..anatomy.bone import Femur, draw_bone, posed, worn
 from ..anatomy.context import Context, draw_tissues
 from ..anatomy.patient import Patient, Scale, compose
 from ..grids import crop_grid
@@ -24,6 +24,7 @@ from .pack import UNIT_MM, Shape
 
 FINDER_SHAPE = (48, 48, 64)
 _REAL_SHARE = 0.65
+_WORN_SHARE = 0.4
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,8 @@ def draw_patient(
     gap = float(rng.uniform(1.2, 4.2))
     context = context.scaled((shape.landmarks.radius + 1.5) / context.radius, np.zeros(3))
     bone = draw_bone(rng)
+    if rng.random() < _WORN_SHARE:
+        bone = worn(bone, rng)
     turn = rng.normal(0, (5.0, 3.5, 9.0))
     femora = []
     for side in sides:
