@@ -11,6 +11,7 @@ import shutil
 import subprocess
 import sys
 import threading
+import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -34,6 +35,7 @@ __all__ = ["ErrorEvent", "Event", "LogEvent", "ProgressEvent", "ResultEvent", "W
 
 _ROOT = Path(__file__).resolve().parent.parent.parent
 _LOG_LINES = 20
+_YIELD_S = 0.001
 
 
 def _with_arrays(message: protocol.Message) -> protocol.Message:
@@ -196,6 +198,8 @@ class WorkerClient:
 
     def poll(self) -> list[Event]:
         """What happened since the last call; returns at once. A result or an error comes last."""
+        # Slicer's event loop keeps the interpreter between its calls into Python; the threads that read get it while this sleeps.
+        time.sleep(_YIELD_S)
         events, self._left_over = self._left_over, []
         was_running = self.is_running
         while self._process is not None and self.is_running == was_running:

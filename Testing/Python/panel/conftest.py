@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 import time
 from collections.abc import Callable
@@ -20,7 +21,18 @@ def slicer_app():
     standins.install()
     import slicer
 
+    gc.collect()
+    gc.freeze()  # what stays anyway is not looked at again after each test
     return slicer.app
+
+
+@pytest.fixture(autouse=True)
+def garbage_of_this_thread(slicer_app):
+    """Widgets and VTK objects in reference cycles go in this thread; the ones that read from the worker would delete them as well."""
+    gc.disable()
+    yield
+    gc.collect()
+    gc.enable()
 
 
 @pytest.fixture
