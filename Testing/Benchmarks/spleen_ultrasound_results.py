@@ -3,7 +3,8 @@
     python Testing/Benchmarks/spleen_ultrasound_results.py --measured ultrasound --notes Testing/Benchmarks/spleen_ultrasound_notes.txt \
         --out docs/results-spleen-ultrasound.md
 
-``--measured`` is the folder that was given as ``--out`` there. Simulated pictures and those of USDM are never put together.
+``--measured`` is the folder that was given as ``--out`` there; what spleen_fans.py, spleen_pictures.py and spleen.py wrote lies in it as
+fans.json, frames.json and speed.json. Simulated pictures and those of USDM are never put together.
 """
 
 from __future__ import annotations
@@ -31,11 +32,12 @@ def main() -> None:
     options = parser.parse_args()
     measured = {source: list(_cases(options.measured / source)) for source in SOURCES}
     found, real = _read(options.measured / "fans.json", []), _read(options.measured / "frames.json", {})
-    text_of_page = page({source: cases for source, cases in measured.items() if cases}, options.notes, found, real)
+    took = _read(options.measured / "speed.json", {})
+    text_of_page = page({source: cases for source, cases in measured.items() if cases}, options.notes, found, real, took)
     options.out.write_text(text_of_page, encoding="utf-8")
 
 
-def page(measured: dict[str, list[Case]], notes: Path | None, found: list[Case], real: dict[str, float]) -> str:
+def page(measured: dict[str, list[Case]], notes: Path | None, found: list[Case], real: dict[str, float], took: dict[str, Any]) -> str:
     """The whole text; parts without a source are left out."""
     sections = [
         "# Results: ultrasound of the spleen", text(notes, "intro"),
@@ -43,6 +45,7 @@ def page(measured: dict[str, list[Case]], notes: Path | None, found: list[Case],
         "## Outlines (the paper's Table 4)", text(notes, "outlines"), outlines(measured),
         "## Volumes (the paper's Table 5)", text(notes, "volumes"), volumes(measured), goal(measured),
         "## Real frames", text(notes, "frames"), frames(real),
+        "## From click to table", text(notes, "speed"), speed(took),
         text(notes, "end"),
     ]  # fmt: skip
     return "\n\n".join(part for part in sections if part).rstrip() + "\n"
@@ -73,6 +76,27 @@ def frames(real: dict[str, float]) -> str:
         for kind in ("spleen", "kidney")
     ]  # fmt: skip
     return table(head, rows)
+
+
+def speed(took: dict[str, Any]) -> str:
+    """Seconds for one study on a warm worker, and those of an edit."""
+    if not took:
+        return ""
+    warm, edit = took["warm_s"], took["edit_s"]
+    rows = [
+        ["first click, with the start of the worker", f"{took['first_s']:.2f}", ""],
+        ["click to table, warm: median", f"{warm['median']:.2f}", _against(warm["median"], took["goal_s"])],
+        ["click to table, warm: least", f"{warm['least']:.2f}", ""],
+        *([f"of it {phase}", f"{seconds:.2f}", ""] for phase, seconds in took["phases_s"].items()),
+        ["estimators, loaded once before the first edit", f"{took['estimators_load_s']:.2f}", ""],
+        ["stroke to table: median", f"{edit['median']:.3f}", _against(edit["median"], took["edit_goal_s"])],
+        ["stroke to table: largest", f"{edit['largest']:.3f}", ""],
+    ]
+    return table([f"{' + '.join(took['views'])}, {took['members']} predictions, {took['threads']} threads", "seconds", "goal"], rows)
+
+
+def _against(seconds: float, goal: float) -> str:
+    return f"<= {goal:g}, {'reached' if seconds <= goal else '**missed**'}"
 
 
 def outlines(measured: dict[str, list[Case]]) -> str:
