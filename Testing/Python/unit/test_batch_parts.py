@@ -45,15 +45,23 @@ def test_rate_and_time_left():
     assert rate_text(5, 0, 60.0) == "300 per hour"
 
 
-def test_a_case_waits_until_another_has_freed_its_memory(tmp_path):
+@pytest.fixture
+def a_small_process():
+    """The number of a process that takes hardly any memory; this one may hold more than the cases below are said to take."""
+    with subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE) as process:
+        yield process.pid
+        process.stdin.close()
+
+
+def test_a_case_waits_until_another_has_freed_its_memory(tmp_path, a_small_process):
     room = Room(tmp_path, available=lambda: int(5e9))
     entered = threading.Event()
 
     def second() -> None:
-        with room.reserved(3e9, os.getpid()):
+        with room.reserved(3e9, a_small_process):
             entered.set()
 
-    with room.reserved(3e9, os.getpid()):
+    with room.reserved(3e9, a_small_process):
         thread = threading.Thread(target=second)
         thread.start()
         assert not entered.wait(0.6)
@@ -61,11 +69,11 @@ def test_a_case_waits_until_another_has_freed_its_memory(tmp_path):
     thread.join()
 
 
-def test_small_cases_run_together_and_one_that_is_too_large_runs_alone(tmp_path):
+def test_small_cases_run_together_and_one_that_is_too_large_runs_alone(tmp_path, a_small_process):
     room = Room(tmp_path, available=lambda: int(5e9))
-    with room.reserved(1e9, os.getpid()), room.reserved(1e9, os.getpid()) as waited:
+    with room.reserved(1e9, a_small_process), room.reserved(1e9, a_small_process) as waited:
         assert waited < 0.2
-    with room.reserved(50e9, os.getpid()) as waited:
+    with room.reserved(50e9, a_small_process) as waited:
         assert waited < 0.2
 
 
