@@ -8,7 +8,7 @@ from pathlib import Path
 
 from DeepVolumetryLib.errors import InputError
 
-from .export import export
+from .export import STATISTICS_BATCHES, export
 from .pack import pack_cases, pack_heads, save_pack
 
 
@@ -28,6 +28,9 @@ def add_export(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bundle", type=Path, required=True, help="folder of the bundle")
     parser.add_argument("--manifest", type=Path, required=True, help="JSON with the SHA-256 of the weights")
     parser.add_argument("--version", required=True)
+    parser.add_argument(
+        "--batches", type=int, default=STATISTICS_BATCHES, help="to count batch statistics on (%(default)s); 0 keeps those of the training"
+    )
     parser.set_defaults(run=_export)
 
 
@@ -45,4 +48,4 @@ def _pack(options: argparse.Namespace) -> None:
 
 
 def _export(options: argparse.Namespace) -> None:
-    print(json.dumps(export(options.training, options.bundle, options.manifest, options.version), indent=2))
+    print(json.dumps(export(options.training, options.bundle, options.manifest, options.version, options.batches), indent=2))

@@ -1,4 +1,4 @@
-"""Turn a training into the bundle that ships: fp16 weights, metadata, and an entry in the manifest."""
+"""Turn a training into the bundle that ships: fp16 weights, batch statistics of the averaged weights, metadata, a manifest entry."""
 
 from __future__ import annotations
 
@@ -7,13 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from torch import Tensor
+from torch.optim.swa_utils import update_bn
 
 from DeepVolumetryLib.errors import InputError
 
 from ..intensity import HIGHEST, LOWEST
 from ..labels import SEQUENCES, TARGETS
-from ..networks import NEIGHBOR_MM, NEIGHBORS, PIXEL_MM, STRIDE, architecture
-from .run import SNAPSHOTS
+from ..networks import NEIGHBOR_MM, NEIGHBORS, PIXEL_MM, STRIDE, architecture, build
+from .run import CONFIG, SNAPSHOTS, samples_of
+
+STATISTICS_BATCHES = 40
 
 _COPYRIGHT = "DeepVolumetry contributors; trained on SynthSeg label maps (Apache-2.0) and cases of BraTS 2013 (CC BY-NC-SA 3.0)"
 
@@ -31,7 +35,7 @@ def weights_of(training: Path) -> dict[str, Path]:
     return {name: path for name, path in named.items() if path.exists()}
 
 
-def export(training: Path, bundle: Path, manifest: Path, version: str) -> dict[str, Any]:
+def export(training: Path, bundle: Path, manifest: Path, version: str, batches: int = STATISTICS_BATCHES) -> dict[str, Any]:
     """Write configs, models and the manifest entry; card and license are written by hand.
 
     Args:
@@ -39,6 +43,10 @@ def export(training: Path, bundle: Path, manifest: Path, version: str) -> dict[s
         bundle: folder of the bundle; what else its ``inference.json`` says, calibration among it, stays.
         manifest: JSON with SHA-256 of the weights.
         version: of the model.
+        batches: on which means and variances of the batch normalization are counted afresh; 0 keeps the running ones of the training.
+
+    Raises:
+        InputError: if there is no checkpoint, its pack is not there any more, or its weights are not finite.
 
     Returns:
         Sizes per network: parameters and bytes.
@@ -48,13 +56,14 @@ def export(training: Path, bundle: Path, manifest: Path, version: str) -> dict[s
     from DeepVolumetryLib.bundle import add_to_manifest
 
     checkpoints = weights_of(training)
+    images = samples_of(training, batches) if batches else []
     (bundle / "models").mkdir(parents=True, exist_ok=True)
     (bundle / "configs").mkdir(exist_ok=True)
     sizes: dict[str, Any] = {}
     steps = {}
     for name, path in checkpoints.items():
         saved = torch.load(path, map_location="cpu", weights_only=True)
-        state = {key: value.half() if value.is_floating_point() else value for key, value in saved["average"].items()}
+        state = _stored(_with_statistics(saved["average"], images) if images else saved["average"], path)
         target = bundle / "models" / f"{name}.safetensors"
         save_file({key: value.contiguous() for key, value in state.items()}, target)
         steps[name] = saved["state"]
@@ -70,7 +79,7 @@ def export(training: Path, bundle: Path, manifest: Path, version: str) -> dict[s
         "targets": list(TARGETS),
     }
     _write(inference_path, inference)
-    config = json.loads((training / "config.json").read_text(encoding="utf-8")) if (training / "config.json").exists() else {}
+    config = json.loads((training / CONFIG).read_text(encoding="utf-8")) if (training / CONFIG).exists() else {}
     metadata: dict[str, Any] = {
         "schema": "https://github.com/Project-MONAI/MONAI-extra-test-data/releases/download/0.8.1/meta_schema_20240725.json",
         "version": version,
@@ -92,6 +101,23 @@ def export(training: Path, bundle: Path, manifest: Path, version: str) -> dict[s
     _write(bundle / "configs" / "metadata.json", metadata)
     add_to_manifest(manifest, bundle)
     return sizes
+
+
+def _with_statistics(state: dict[str, Tensor], images: list[Tensor]) -> dict[str, Tensor]:
+    """The weights with the batch statistics that they have themselves: an average of weights never saw a batch."""
+    network = build(architecture())
+    network.load_state_dict(state)
+    update_bn(images, network)
+    return network.state_dict()
+
+
+def _stored(state: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
+    """Weights in half precision; batch statistics as they are, for variances may be larger than its largest number."""
+    broken = [key for key, value in state.items() if not torch.isfinite(value).all()]
+    if broken:
+        raise InputError(f"{path} holds numbers that are not finite ({broken[0]}). Train again.")
+    half = {key for key, value in state.items() if value.is_floating_point() and "running_" not in key}
+    return {key: value.half() if key in half else value for key, value in state.items()}
 
 
 def _data_format() -> dict[str, Any]:

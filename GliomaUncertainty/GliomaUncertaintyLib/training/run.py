@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, fields
+from itertools import islice
 from pathlib import Path
 from typing import Any
 from zipfile import BadZipFile
@@ -23,7 +24,7 @@ from .loss import nested_dice_cross_entropy
 from .pack import load_pack
 from .samples import VIEWS, Anatomy, Samples, SampleSettings
 
-_CONFIG = "config.json"
+CONFIG = "config.json"
 SNAPSHOTS = (0.7, 0.85)
 """Shares of the training after which weights are kept for the ensemble of checkpoints, beside the last ones."""
 
@@ -155,13 +156,12 @@ def train(config: dict[str, Any], out: Path, resume: bool = True, minutes: float
     anatomy = _anatomy(settings)
     device = ("cuda" if torch.cuda.is_available() else "cpu") if settings.device == "auto" else choose_device(settings.device).name
     out.mkdir(parents=True, exist_ok=True)
-    (out / _CONFIG).write_text(json.dumps(asdict(settings), indent=2) + "\n", encoding="utf-8")
+    (out / CONFIG).write_text(json.dumps(asdict(settings), indent=2) + "\n", encoding="utf-8")
     torch.manual_seed(settings.seed)
     torch.set_num_threads(settings.threads)
-    samples = SampleSettings(settings.shape, settings.slices, settings.slabs, settings.views, settings.real, settings.shapes)
 
     def batches(slice_number: int) -> Iterable[Batch]:
-        return DataLoader(Samples(anatomy, samples, settings.seed * 1000 + slice_number), batch_size=None, num_workers=settings.workers)
+        return _batches(settings, anatomy, settings.seed * 1000 + slice_number)
 
     network = _first_network(settings, fresh=not (out / "checkpoint.pt").exists())
     loop = LoopSettings(
@@ -171,6 +171,29 @@ def train(config: dict[str, Any], out: Path, resume: bool = True, minutes: float
         snapshots=SNAPSHOTS,
     )
     return train_loop(network, batches, nested_dice_cross_entropy, loop, out, minutes, resume, device)
+
+
+def samples_of(training: Path, count: int) -> list[torch.Tensor]:
+    """Images (N, C, J, I) as a training saw them, drawn anew.
+
+    Args:
+        training: folder of the training.
+        count: of batches.
+
+    Raises:
+        InputError: if the settings or the pack of the training are not there any more.
+    """
+    path = training / CONFIG
+    if not path.exists():
+        raise InputError(f"There is no {CONFIG} in {training}. Give the folder of a training.")
+    settings = TrainingConfig.from_dict(json.loads(path.read_text(encoding="utf-8")))
+    anatomy = _anatomy(settings)
+    return [image for image, _, _ in islice(_batches(settings, anatomy, settings.seed * 1000 + 999), count)]
+
+
+def _batches(settings: TrainingConfig, anatomy: Anatomy, seed: int) -> Iterable[Batch]:
+    samples = SampleSettings(settings.shape, settings.slices, settings.slabs, settings.views, settings.real, settings.shapes)
+    return DataLoader(Samples(anatomy, samples, seed), batch_size=None, num_workers=settings.workers)
 
 
 def _first_network(settings: TrainingConfig, fresh: bool) -> torch.nn.Module:

@@ -37,7 +37,7 @@ def test_images_and_results_are_offered_by_names_within_the_folder(a_study):
     "name", ["../secret.nrrd", "result/../../secret.nrrd", "{outside}", "..", "/etc/passwd", "%2e%2e/secret.nrrd", "a\0b"]
 )
 def test_a_path_out_of_the_folder_is_refused(a_study, name):
-    with pytest.raises(InputError, match="outside of the opened folder|was not found in the opened folder"):
+    with pytest.raises(InputError, match=r"outside of the opened folder|was not found in the opened folder"):
         OpenedFolder(a_study).path(name.format(outside=a_study.parent / "secret.nrrd"))
 
 
