@@ -18,7 +18,7 @@ NEIGHBOR_MM = 2.0
 NEIGHBORS = (-1, 0, 1)
 STRIDE = 16  # sides of what goes in must be multiples: four times halved
 
-_FEATURES = (32, 48, 96, 128, 192, 32)
+_FEATURES = (24, 32, 64, 96, 128, 24)
 _DROPOUT = 0.1
 
 

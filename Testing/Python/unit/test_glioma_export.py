@@ -35,7 +35,7 @@ def exported(training, **options):
 
 
 def test_a_variance_beyond_half_precision_survives(a_training):
-    large = torch.full((32,), 3e5)
+    large = torch.full_like(build(architecture()).state_dict()[VARIANCE], 3e5)
     state = exported(a_training(**{VARIANCE: large}), batches=0)
     assert torch.equal(state[VARIANCE], large)
     assert state["final_conv.weight"].dtype == torch.float16
@@ -55,7 +55,7 @@ def test_statistics_are_those_of_the_weights_on_what_they_were_trained_on(a_trai
 
 def test_weights_that_are_not_finite_do_not_ship(a_training):
     with pytest.raises(InputError, match="not finite"):
-        exported(a_training(**{VARIANCE: torch.full((32,), float("inf"))}), batches=0)
+        exported(a_training(**{VARIANCE: torch.full_like(build(architecture()).state_dict()[VARIANCE], torch.inf)}), batches=0)
 
 
 def test_a_pack_that_is_gone_is_named(a_training):
