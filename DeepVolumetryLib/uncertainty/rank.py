@@ -146,17 +146,19 @@ def reviewed_mask(image: Image, regions: Sequence[ReviewRegion]) -> NDArray[np.b
     for region in regions:
         if not region.reviewed:
             continue
-        kji = np.indices(_triple(np.subtract(region.box_kji[1], region.box_kji[0]))).reshape(3, -1).T + region.box_kji[0]
-        position = kji[:, ::-1].astype(float) @ image.ijk_to_ras[:3, :3].T + image.ijk_to_ras[:3, 3]
-        own = ((position - region.center_ras_mm) ** 2).sum(axis=1)
-        mine = np.ones(len(kji), bool)
+        low, high = np.array(region.box_kji)
+        mine = np.ones(tuple(high - low), bool)
         for other in regions:
-            if other is region or other.target != region.target:
+            start, stop = np.maximum(low, other.box_kji[0]), np.minimum(high, other.box_kji[1])
+            if other.reviewed or other.target != region.target or (start >= stop).any():
                 continue
-            shared = ((kji >= other.box_kji[0]) & (kji < other.box_kji[1])).all(axis=1)
-            if not other.reviewed and shared.any():
-                mine[shared] &= own[shared] <= ((position[shared] - other.center_ras_mm) ** 2).sum(axis=1)
-        certain[tuple(kji[mine].T)] = True
+            # Nearer than the other: on this side of the plane half way between the two centers.
+            a, b = np.array(region.center_ras_mm), np.array(other.center_ras_mm)
+            step = (b - a) @ image.ijk_to_ras[:3, :3]
+            beyond = (b - a) @ (image.ijk_to_ras[:3, 3] - (a + b) / 2)
+            k, j, i = np.ogrid[tuple(map(slice, start, stop))]
+            mine[tuple(map(slice, start - low, stop - low))] &= k * step[2] + j * step[1] + i * step[0] + beyond <= 0
+        certain[tuple(map(slice, low, high))] |= mine
     return certain
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from DeepVolumetryLib.measure.volumes import bounding_box, max_diameter_mm, touches_edge
+from DeepVolumetryLib.measure.volumes import Box, bounding_box, max_diameter_mm
 from DeepVolumetryLib.uncertainty.conformal import LEVEL, ConformalTable
 from DeepVolumetryLib.uncertainty.interval import residual
 from DeepVolumetryLib.uncertainty.stake import OpenVoxels
@@ -42,6 +42,8 @@ class KidneyMeasurements:
         notes: sentences that belong below the table: caveats, references, coverage of the intervals.
         numbers: counts, lengths and stakes that the table was made from.
         open_voxels: segment key -> voxels that the model left open.
+        boxes: segment key -> box of its mask, None if it is empty. To look for it through a whole CT takes more time than most numbers.
+        reviewed: the voxels that counted as looked at, the array itself; None if there were none.
     """
 
     measurements: list[Measurement]
@@ -51,6 +53,8 @@ class KidneyMeasurements:
     parameters: Parameters
     open_voxels: Mapping[str, OpenVoxels] = field(repr=False)
     member_volumes_ml: Mapping[str, Sequence[float]] = field(repr=False)
+    boxes: Mapping[str, Box | None] = field(default_factory=dict, repr=False)
+    reviewed: NDArray[np.bool_] | None = field(default=None, repr=False)
 
 
 def measure_kidneys(
@@ -83,19 +87,20 @@ def measure_kidneys(
             raise ValueError(f"{name} has shape {array.shape}, the image {image.shape}")
     volumes = dict(member_volumes_ml or {})
     open_voxels = _open_voxels(masks, image, probability or {})
-    everything = [key(side, target) for side in SIDES for target in TARGETS]
+    boxes = {segment: _box(masks, segment) for side in SIDES for target in TARGETS for segment in [key(side, target)]}
+    near = {side: _near(masks, image, side, boxes) for side in SIDES}
     numbers = Numbers(
         voxel_ml=image.voxel_ml,
-        counts={segment: _count(masks, segment) for segment in everything},
-        lengths_mm={side: _length(masks, image, side) for side in SIDES},
-        cut_off={side: _cut_off(masks, side) for side in SIDES},
-        tumors={side: describe_tumor(side, masks, image) for side in SIDES},
+        counts={segment: _count(masks, segment, box) for segment, box in boxes.items()},
+        lengths_mm={side: _length(*near[side], side) for side in SIDES},
+        cut_off={side: _cut_off(boxes, image, side) for side in SIDES},
+        tumors={side: describe_tumor(side, *near[side]) for side in SIDES},
         stakes={s: voxels.stake(image.voxel_ml, volumes.get(s, ()), masks.get(s), reviewed) for s, voxels in open_voxels.items()},
         conformal=conformal or ConformalTable(),
         level=level,
         modality=image.modality,
     )
-    return _measured(numbers, parameters, open_voxels, volumes)
+    return _measured(numbers, parameters, open_voxels, volumes, boxes, reviewed)
 
 
 def remeasure(
@@ -110,27 +115,34 @@ def remeasure(
     Args:
         masks, image: as they are now, on the same grid as before.
         previous: the last measurement of this study.
-        reviewed: all voxels that somebody has looked at so far; None if none.
+        reviewed: all voxels that somebody has looked at so far; None if none. If it is the array of the last time, only the
+            stakes of what was edited are looked at again.
         changed: keys of the segments that were edited; those whose number of voxels changed if None.
     """
     before = previous.numbers
     if changed is None:
-        counts = {segment: _count(masks, segment) for segment in before.counts}
+        boxes = {segment: _box(masks, segment) for segment in before.counts}
+        counts = {segment: _count(masks, segment, box) for segment, box in boxes.items()}
         edited = {segment for segment, count in counts.items() if count != before.counts[segment]}
     else:
-        edited = set(changed)
-        counts = {segment: _count(masks, segment) if segment in edited else count for segment, count in before.counts.items()}
-    members = previous.member_volumes_ml
-    stakes = {s: voxels.stake(image.voxel_ml, members.get(s, ()), masks.get(s), reviewed) for s, voxels in previous.open_voxels.items()}
+        edited = set(changed) & before.counts.keys()
+        boxes = {**previous.boxes, **{segment: _box(masks, segment) for segment in edited}}
+        counts = {**before.counts, **{segment: _count(masks, segment, boxes[segment]) for segment in edited}}
+    members, stakes = previous.member_volumes_ml, dict(before.stakes)
+    for segment, voxels in previous.open_voxels.items():
+        if changed is None or segment in edited or reviewed is not previous.reviewed:
+            stakes[segment] = voxels.stake(image.voxel_ml, members.get(segment, ()), masks.get(segment), reviewed)
     lengths, cut_off, tumors = dict(before.lengths_mm), dict(before.cut_off), dict(before.tumors)
     for side in SIDES:
-        if key(side, "kidney") in edited:
-            lengths[side] = _length(masks, image, side)
-            cut_off[side] = _cut_off(masks, side)
-        if key(side, "tumor") in edited:
-            tumors[side] = describe_tumor(side, masks, image)
+        kidney, tumor = key(side, "kidney") in edited, key(side, "tumor") in edited
+        near, grid = _near(masks, image, side, boxes)
+        if kidney:
+            lengths[side] = _length(near, grid, side)
+            cut_off[side] = _cut_off(boxes, image, side)
+        if tumor:
+            tumors[side] = describe_tumor(side, near, grid)
     numbers = replace(before, counts=counts, stakes=stakes, lengths_mm=lengths, cut_off=cut_off, tumors=tumors)
-    return _measured(numbers, previous.parameters, previous.open_voxels, previous.member_volumes_ml)
+    return _measured(numbers, previous.parameters, previous.open_voxels, members, boxes, reviewed)
 
 
 def calibration_residuals(measured: KidneyMeasurements, truth_ml: Mapping[str, float]) -> dict[str, list[float]]:
@@ -152,7 +164,12 @@ def calibration_residuals(measured: KidneyMeasurements, truth_ml: Mapping[str, f
 
 
 def _measured(
-    numbers: Numbers, parameters: Parameters, open_voxels: Mapping[str, OpenVoxels], members: Mapping[str, Sequence[float]]
+    numbers: Numbers,
+    parameters: Parameters,
+    open_voxels: Mapping[str, OpenVoxels],
+    members: Mapping[str, Sequence[float]],
+    boxes: Mapping[str, Box | None],
+    reviewed: NDArray[np.bool_] | None,
 ) -> KidneyMeasurements:
     return KidneyMeasurements(
         measurements=rows_of(numbers, parameters),
@@ -162,12 +179,28 @@ def _measured(
         parameters=parameters,
         open_voxels=open_voxels,
         member_volumes_ml=members,
+        boxes=boxes,
+        reviewed=reviewed,
     )
 
 
-def _count(masks: Masks, segment: str) -> int:
+def _box(masks: Masks, segment: str) -> Box | None:
     mask = masks.get(segment)
-    return 0 if mask is None else int(np.count_nonzero(mask))
+    return None if mask is None else bounding_box(mask)
+
+
+def _count(masks: Masks, segment: str, box: Box | None) -> int:
+    return 0 if box is None else int(np.count_nonzero(masks[segment][box]))
+
+
+def _near(masks: Masks, image: Image, side: str, boxes: Mapping[str, Box | None]) -> tuple[Masks, Image]:
+    """One kidney and its tumors, cut out with the grid; nothing is copied."""
+    around = [box for target in ("kidney", "tumor") if (box := boxes[key(side, target)]) is not None]
+    if not around:
+        return {}, image
+    whole = tuple(slice(min(s.start for s in along), max(s.stop for s in along)) for along in zip(*around, strict=True))
+    grid = image.cropped([s.start for s in whole], [s.stop for s in whole])
+    return {segment: masks[segment][whole] for target in TARGETS if (segment := key(side, target)) in masks}, grid
 
 
 def _length(masks: Masks, image: Image, side: str) -> float:
@@ -175,9 +208,10 @@ def _length(masks: Masks, image: Image, side: str) -> float:
     return math.nan if kidney is None else max_diameter_mm(kidney, image)
 
 
-def _cut_off(masks: Masks, side: str) -> bool:
-    kidney = masks.get(key(side, "kidney"))
-    return kidney is not None and touches_edge(kidney)
+def _cut_off(boxes: Mapping[str, Box | None], image: Image, side: str) -> bool:
+    """True if the kidney reaches the first or the last voxel along any axis: it may go on outside of the image."""
+    box = boxes[key(side, "kidney")]
+    return box is not None and any(s.start == 0 or s.stop == n for s, n in zip(box, image.shape, strict=True))
 
 
 def _open_voxels(masks: Masks, image: Image, probability: Masks) -> dict[str, OpenVoxels]:

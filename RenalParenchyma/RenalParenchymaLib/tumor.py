@@ -15,7 +15,7 @@ import numpy as np
 from scipy import ndimage
 from scipy.spatial import ConvexHull, cKDTree
 
-from DeepVolumetryLib.measure.volumes import Box, bounding_box, max_diameter_mm, surface_points
+from DeepVolumetryLib.measure.volumes import Box, bounding_box, hull_points, max_diameter_mm, surface_points
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -166,10 +166,10 @@ def _long_axis(points: NDArray[np.float64]) -> NDArray[np.float64]:
 def _outside_hull(mass: NDArray[np.bool_], rest: NDArray[np.bool_], grid: Image) -> float:
     if np.count_nonzero(rest) < 8:
         return math.nan
-    planes = ConvexHull(surface_points(rest, grid)).equations
+    planes = np.unique(ConvexHull(hull_points(rest, grid)).equations.round(9), axis=0)  # a flat side is many triangles
     points = _points(mass, grid)
     points = points[:: max(1, len(points) // 4_000)]
-    return float((points @ planes[:, :3].T + planes[:, 3] > 1e-9).any(axis=1).mean())
+    return float((points @ planes[:, :3].T + planes[:, 3] > 1e-6).any(axis=1).mean())
 
 
 def _gap(mass: NDArray[np.bool_], sinus: NDArray[np.bool_], grid: Image) -> float:
@@ -207,6 +207,7 @@ def _rim_fraction(mass: NDArray[np.bool_], parenchyma: NDArray[np.bool_], grid: 
     total = np.count_nonzero(parenchyma)
     if not total:
         return math.nan
-    points = _points(parenchyma, grid)
-    distance, _ = cKDTree(surface_points(mass, grid)).query(points, distance_upper_bound=RIM_MM)
+    surface, points = surface_points(mass, grid), _points(parenchyma, grid)
+    points = points[((points >= surface.min(axis=0) - RIM_MM) & (points <= surface.max(axis=0) + RIM_MM)).all(axis=1)]
+    distance, _ = cKDTree(surface).query(points, distance_upper_bound=RIM_MM)
     return float(np.isfinite(distance).sum() / total)

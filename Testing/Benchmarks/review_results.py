@@ -110,14 +110,15 @@ not looked at.
 
 
 def latency_text(found: dict[str, Any]) -> str:
+    """Times of a run of edit_latency.py with nothing beside it."""
     rows = [
         [name, *(f"{each[key]:.0f}" for key in ("median_ms", "worst_ms", "median_cpu_ms", "worst_cpu_ms")), str(each["times"])]
         for name, each in found.items()
     ]
     heads = ["what", "median ms", "worst ms", "median ms of the processor", "worst", "times"]
     return f"""## How quickly numbers follow an edit
-A CT of 512 × 512 × 400 voxels with two kidneys and tumors (`Testing/Benchmarks/edit_latency.py`), from the edit in the segmentation to the row in the table. The two cores of the machine were shared with
-several other programs at the time, so the time of the processor is the fairer figure. Goal: 100 ms.
+A CT of 512 × 512 × 400 voxels with two kidneys and tumors (`Testing/Benchmarks/edit_latency.py`), from the edit in the segmentation to the row in the table, on two
+cores with nothing else running. Where the time of the processor is longer, a library used both. Goal: 100 ms.
 
 {table(heads, rows)}
 """

@@ -7,11 +7,12 @@ import pytest
 import SimpleITK as sitk
 from hypothesis import given, settings
 from hypothesis.extra.numpy import arrays
+from scipy.spatial import ConvexHull
 from scipy.spatial.distance import pdist
 
 from DeepVolumetryLib.image import Image
 from DeepVolumetryLib.measure.overlap import overlap
-from DeepVolumetryLib.measure.volumes import bounding_box, max_diameter_mm, surface_points, touches_edge, volume_ml
+from DeepVolumetryLib.measure.volumes import bounding_box, hull_points, max_diameter_mm, surface_points, touches_edge, volume_ml
 
 GRID = Image.from_spacing(np.zeros((24, 26, 28), np.uint8), (1.0, 1.5, 2.0))
 small_masks = arrays(np.bool_, (5, 6, 7))
@@ -155,3 +156,14 @@ def test_diameter_is_the_largest_distance_between_surface_points(mask):
     points = surface_points(mask, grid)
     expected = pdist(points).max() if len(points) else math.nan
     assert max_diameter_mm(mask, grid) == pytest.approx(expected, nan_ok=True)
+
+
+@pytest.mark.parametrize("radii", [(14, 5, 7), (9, 9, 9)])
+def test_diameter_and_hull_of_an_organ_are_those_of_all_of_its_surface(radii):
+    k, j, i = (axis - 15 for axis in np.ogrid[:31, :31, :31])
+    mask = ((k + 0.3 * j) / radii[0]) ** 2 + (j / radii[1]) ** 2 + (i / radii[2]) ** 2 < 1
+    grid = Image(mask, np.array([[0.8, 0.2, 0, -9], [0, 0.8, -0.3, 5], [0.1, 0, 2, 7], [0, 0, 0, 1]]))
+    points = surface_points(mask, grid)
+    assert max_diameter_mm(mask, grid) == pytest.approx(pdist(points).max())
+    few = hull_points(mask, grid)
+    assert len(few) < len(points) and ConvexHull(few).volume == pytest.approx(ConvexHull(points).volume)

@@ -256,6 +256,24 @@ def test_measuring_after_an_edit_gives_the_table_of_the_edited_masks(a_study, a_
         assert live[row.segment, row.name].value == pytest.approx(row.value, nan_ok=True)
 
 
+def test_edit_after_edit_gives_what_is_measured_at_once(a_study, a_table):
+    masks, probability, image = a_study
+    reviewed = np.zeros(SHAPE, bool)
+    reviewed[20:30] = True
+    live = measure_kidneys(masks, image, PATIENT, probability, conformal=a_table, reviewed=reviewed)
+    for segment, place in (
+        ("left_tumor", np.s_[30:33, 20:22, 43:45]),
+        ("right_kidney", np.s_[0:8, 16:18, 14:16]),
+        ("left_kidney", np.s_[:, 0:12]),
+    ):
+        masks[segment] = masks[segment].copy()
+        masks[segment][place] = segment == "right_kidney"
+        live = remeasure(masks, image, live, reviewed, changed=[segment])
+        again = remeasure(masks, image, live, reviewed)
+        assert (live.numbers, live.measurements) == (again.numbers, again.measurements)
+    assert live.numbers.cut_off == {"left": False, "right": True}
+
+
 def test_what_was_edited_by_hand_is_less_in_doubt(a_study, a_table):
     masks, probability, image = a_study
     first = measure_kidneys(masks, image, PATIENT, probability, conformal=a_table)
