@@ -67,11 +67,9 @@ class Extras:
         names = names_of(entry, result)
         if self.pdf:
             from ..report.pdf import write_pdf
-            from ..report.plates import draw_places, draw_plates
-            from .views import slicer_plates
+            from .views import plates_of
 
-            plates = slicer_plates(result) or draw_plates(result)
-            write_pdf(report, folder / "report.pdf", plates, draw_places(result), result.specs, names, label=self.label)
+            write_pdf(report, folder / "report.pdf", *plates_of(result), result.specs, names, label=self.label)
         if self.dicom:
             from ..report.dicom import write_dicom
 

@@ -1,4 +1,8 @@
-"""Pictures of the scene as Slicer's slice views draw it, without a window."""
+"""Pictures of the scene as Slicer's slice views draw it, off screen: without Slicer's window, and in it without touching its views.
+
+A view is made for one picture and taken away again: the logic, the displayable managers and the nodes of a slice view, but no
+widget. Nothing that the user looks at moves.
+"""
 
 from __future__ import annotations
 
@@ -6,20 +10,40 @@ import ctypes
 import os
 import sys
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import slicer
 import vtk
+from numpy.typing import NDArray
 from vtkmodules.util.numpy_support import vtk_to_numpy
 
 from ..errors import ResourceError
 from ..mrml.masks import segment_images, volumes_ml
 
 ORIENTATIONS = ("Axial", "Coronal", "Sagittal")
-_MANAGERS = ("vtkMRMLSegmentationsDisplayableManager2D", "vtkMRMLColorLegendDisplayableManager")
 _OFFSCREEN_WINDOWS = {"vtkEGLRenderWindow": "libEGL.so.1", "vtkOSOpenGLRenderWindow": "libOSMesa.so.8"}
+_OPACITY = 0.6
+Vector = Sequence[float]
+
+
+@dataclass(frozen=True)
+class Look:
+    """What a view shows.
+
+    Attributes:
+        point: in world coordinates (RAS, mm), on the plane.
+        plane: one of Slicer's orientations, or the directions to the right and up, each of length 1.
+        width_mm: width and height of what is seen; the whole volume if None.
+        middle: what is then in the middle, as far as it lies in the plane; ``point`` if None.
+    """
+
+    point: Vector
+    plane: str | tuple[Vector, Vector] = "Axial"
+    width_mm: float | None = None
+    middle: Vector | None = None
 
 
 def render_slices(
@@ -27,14 +51,11 @@ def render_slices(
     out_png: str | os.PathLike,
     segmentation: Any = None,
     overlay: Any = None,
-    center_ras: Sequence[float] | None = None,
+    center_ras: Vector | None = None,
     view_size: int = 420,
     orientations: Sequence[str] = ORIENTATIONS,
-    extent_mm: float | None = None,
-    middle_ras: Sequence[float] | None = None,
-    legend: bool = True,
 ) -> Path:
-    """Slices side by side: axial, coronal, sagittal, with segments and an overlay if given.
+    """Slices of a whole volume side by side: axial, coronal, sagittal, with segments and an overlay if given.
 
     Args:
         volume: the volume node in the background; its window is used.
@@ -44,24 +65,32 @@ def render_slices(
         center_ras: the point in world coordinates where the slices meet; the center of the largest segment, else of the volume.
         view_size: width and height of one view in pixels.
         orientations: the views, from left to right.
-        extent_mm: width and height of what a view shows; the whole volume if None.
-        middle_ras: what is then in the middle of each view, as far as it lies in its plane; ``center_ras`` if None.
-        legend: show the color legend of the overlay.
+
+    Raises:
+        ResourceError: if this machine cannot draw without a screen.
+    """
+    point = tuple(center_ras) if center_ras is not None else _middle(segmentation, volume)
+    looks = [Look(point, orientation) for orientation in orientations]
+    last = looks[-1]
+    pictures = [draw_slice(look, volume, view_size, segmentation, overlay, legend=look is last) for look in looks]
+    return _write_png(np.concatenate(pictures, axis=1), Path(out_png))
+
+
+def draw_slice(
+    look: Look, volume: Any, size: int, segmentation: Any = None, overlay: Any = None, legend: bool = False
+) -> NDArray[np.uint8]:
+    """One slice view as an RGB picture, shape (size, size, 3), rows from the top; arguments as for `render_slices`.
 
     Raises:
         ResourceError: if this machine cannot draw without a screen.
     """
     choose_window()
-    point = tuple(center_ras) if center_ras is not None else _middle(segmentation, volume)
     hidden = _hide_others(segmentation)
     try:
-        frame = None if extent_mm is None else (extent_mm, tuple(middle_ras) if middle_ras is not None else point)
-        views = [(orientation, legend and orientation == orientations[-1]) for orientation in orientations]
-        pictures = [_view(orientation, volume, overlay, point, view_size, last, frame) for orientation, last in views]
+        return _view(look, volume, overlay, size, legend)
     finally:
         for display in hidden:
             display.SetVisibility(True)
-    return _write_png(np.concatenate(pictures, axis=1), Path(out_png))
 
 
 def choose_window() -> None:
@@ -85,16 +114,7 @@ def choose_window() -> None:
     raise ResourceError("Pictures cannot be drawn without a screen here: install libegl1 and libgl1-mesa-dri, or libosmesa6.")
 
 
-def _view(
-    orientation: str,
-    volume: Any,
-    overlay: Any,
-    point: Sequence[float],
-    size: int,
-    legend: bool,
-    frame: tuple[float, Sequence[float]] | None = None,
-) -> np.ndarray:
-    """One slice view as an RGB array (rows from the top)."""
+def _view(look: Look, volume: Any, overlay: Any, size: int, legend: bool) -> NDArray[np.uint8]:
     scene, application = slicer.mrmlScene, slicer.app.applicationLogic()
     window, renderer = vtk.vtkRenderWindow(), vtk.vtkRenderer()
     window.SetOffScreenRendering(1)
@@ -106,31 +126,42 @@ def _view(
     interactor = vtk.vtkRenderWindowInteractor()  # displayable managers observe it
     interactor.SetRenderWindow(window)
 
-    before = {node.GetID() for node in _nodes()}
     logic = slicer.vtkMRMLSliceLogic()
     logic.SetMRMLApplicationLogic(application)
     logic.SetMRMLScene(scene)
-    slice_node = logic.AddSliceNode(f"DeepVolumetry{orientation}")
+    slice_node = _slice_node(volume)
+    logic.SetSliceNode(slice_node)
     application.GetSliceLogics().AddItem(logic)  # the color legend asks it which volumes are shown
     mapper = _image_mapper(renderer)  # before the managers: props are drawn in the order in which they were added
     managers = _displayable_managers(renderer, slice_node)
     try:
-        _aim(logic, slice_node, orientation, volume, overlay, point, size, legend)
-        if frame is not None:
-            extent, middle = frame
-            slice_node.SetFieldOfView(extent, extent, slice_node.GetFieldOfView()[2])
-            slice_node.JumpSliceByCentering(*(float(coordinate) for coordinate in middle))
-            slice_node.JumpSliceByOffsetting(*(float(coordinate) for coordinate in point))
+        _aim(logic, slice_node, look, volume, overlay, size, legend)
         mapper.SetInputConnection(logic.GetImageDataConnection())
         window.Render()
         return _pixels(window)
     finally:
         managers.SetMRMLDisplayableNode(None)
         application.GetSliceLogics().RemoveItem(logic)
+        made = (logic.GetSliceModelNode(), logic.GetSliceModelDisplayNode(), logic.GetSliceModelTransformNode())
+        made += (logic.GetSliceCompositeNode(), slice_node)
         logic.SetMRMLScene(None)
-        for node in [node for node in _nodes() if node.GetID() not in before]:
-            scene.RemoveNode(node)
+        for node in made:
+            if node is not None and node.GetScene() is scene:
+                scene.RemoveNode(node)
         window.Finalize()
+
+
+def _slice_node(owner: Any) -> Any:
+    """A slice node that belongs to another node, so that Slicer's window does not make a view for it."""
+    node = slicer.mrmlScene.CreateNodeByClass("vtkMRMLSliceNode")  # with the scene's orientations
+    node.UnRegister(None)
+    name = slicer.mrmlScene.GenerateUniqueName("DeepVolumetryPicture")
+    node.SetName(name)
+    node.SetLayoutName(name)
+    node.SetAndObserveParentLayoutNodeID(owner.GetID())
+    node.SetSaveWithScene(False)
+    slicer.mrmlScene.AddNode(node)
+    return node
 
 
 def _image_mapper(renderer: Any) -> Any:
@@ -145,34 +176,40 @@ def _image_mapper(renderer: Any) -> Any:
 
 
 def _displayable_managers(renderer: Any, slice_node: Any) -> Any:
-    factory = slicer.vtkMRMLSliceViewDisplayableManagerFactory.GetInstance()
-    factory.SetMRMLApplicationLogic(slicer.app.applicationLogic())
-    for name in _MANAGERS:
-        if not factory.IsDisplayableManagerRegistered(name):
-            factory.RegisterDisplayableManager(name)
-    managers = slicer.vtkMRMLDisplayableManagerGroup()
-    managers.SetRenderer(renderer)
-    managers.Initialize(factory, renderer)
-    managers.SetMRMLDisplayableNode(slice_node)
-    return managers
+    """Segments and the color legend; what else Slicer's views may draw does not belong into a picture of a result."""
+    group = slicer.vtkMRMLDisplayableManagerGroup()
+    group.SetRenderer(renderer)
+    for manager in (slicer.vtkMRMLSegmentationsDisplayableManager2D(), slicer.vtkMRMLColorLegendDisplayableManager()):
+        manager.SetMRMLApplicationLogic(slicer.app.applicationLogic())
+        group.AddDisplayableManager(manager)
+    group.SetMRMLDisplayableNode(slice_node)
+    return group
 
 
-def _aim(logic: Any, slice_node: Any, orientation: str, volume: Any, overlay: Any, point: Sequence[float], size: int, legend: bool) -> None:
+def _aim(logic: Any, slice_node: Any, look: Look, volume: Any, overlay: Any, size: int, legend: bool) -> None:
     composite = logic.GetSliceCompositeNode()
     composite.SetBackgroundVolumeID(volume.GetID())
     composite.SetForegroundVolumeID(overlay.GetID() if overlay else None)
-    composite.SetForegroundOpacity(0.6)
+    composite.SetForegroundOpacity(_OPACITY)
     if legend:  # it appears where it notices that layers changed: once is enough
         composite.SetInteractionFlags(composite.ForegroundVolumeFlag)
         composite.Modified()
         composite.SetInteractionFlags(0)
-    slice_node.SetOrientation(orientation)
+    point = [float(coordinate) for coordinate in look.point]
+    if isinstance(look.plane, str):
+        slice_node.SetOrientation(look.plane)
+    else:
+        right, up = look.plane
+        slice_node.SetSliceToRASByNTP(*np.cross(right, up), *map(float, right), *point, 0)
     logic.ResizeSliceNode(size, size)
     logic.FitSliceToBackground()
-    slice_node.JumpSliceByOffsetting(*(float(coordinate) for coordinate in point))
+    if look.width_mm is not None:
+        slice_node.SetFieldOfView(look.width_mm, look.width_mm, slice_node.GetFieldOfView()[2])
+        slice_node.JumpSliceByCentering(*map(float, look.point if look.middle is None else look.middle))
+    slice_node.JumpSliceByOffsetting(*point)
 
 
-def _pixels(window: Any) -> np.ndarray:
+def _pixels(window: Any) -> NDArray[np.uint8]:
     grab = vtk.vtkWindowToImageFilter()
     grab.SetInput(window)
     grab.ReadFrontBufferOff()
@@ -180,10 +217,6 @@ def _pixels(window: Any) -> np.ndarray:
     picture = grab.GetOutput()
     columns, rows, _ = picture.GetDimensions()
     return vtk_to_numpy(picture.GetPointData().GetScalars()).reshape(rows, columns, -1)[::-1].copy()
-
-
-def _nodes() -> list[Any]:
-    return [slicer.mrmlScene.GetNthNode(number) for number in range(slicer.mrmlScene.GetNumberOfNodes())]
 
 
 def _hide_others(segmentation: Any) -> list[Any]:
@@ -206,7 +239,7 @@ def _middle(segmentation: Any, volume: Any) -> tuple[float, ...]:
     return tuple((bounds[::2] + bounds[1::2]) / 2)
 
 
-def _write_png(pixels: np.ndarray, path: Path) -> Path:
+def _write_png(pixels: NDArray[np.uint8], path: Path) -> Path:
     from vtkmodules.util.numpy_support import numpy_to_vtk
 
     picture = vtk.vtkImageData()

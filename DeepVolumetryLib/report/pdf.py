@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import __version__
 from ..errors import ResourceError
+from .matrix import matrix, split
 from .words import interval_text, names_of, number_text, value_text
 
 if TYPE_CHECKING:
@@ -113,7 +114,12 @@ def _story(
     if others:
         yield CondPageBreak(_ROOM)
         yield _heading("Further numbers" if volumes else "Numbers")
-        yield _table(_gathered(others), specs, names)
+        dense, rest = split(_gathered(others))
+        if dense:
+            yield matrix(dense, {spec.key: _color(spec.color) for spec in specs}, names)
+            yield Spacer(0, 4)
+        if rest:
+            yield _table(rest, specs, names)
     yield CondPageBreak(_ROOM)
     yield KeepTogether([_heading("Review"), Paragraph(shown(report.review_sentence), style()), *_edits(report, names)])
     if report.review:

@@ -36,6 +36,8 @@ _MARGIN_MM = 45.0
 _LONG_NAME = 24
 _SHOWN_FROM = 10.0  # fainter uncertainty than this only hides the image
 _AIR_HU = -500.0
+SOFT_TISSUE_HU = (-160.0, 280.0)
+"""Black and white on a CT that nobody chose a window for."""
 
 
 def write_pictures(directory: Path, result: Result) -> list[Path]:
@@ -195,7 +197,7 @@ def _panel(axes: Axes, view: _View, report: Report) -> None:
         axes.text(0.05, y + 0.021, name, color=FAINT, fontsize=8.5, va="center")
         unit = unit_text(measurement.unit)
         short = len(unit) <= 3  # a long unit would run into the name: it goes below
-        number = f"{measurement.value:.0f}" if _is_count(measurement) else number_text(measurement.value)
+        number = f"{measurement.value:.0f}" if _is_count(measurement) else number_text(measurement.value, measurement.unit)
         value = f"{number} {unit if short else ''}".strip()
         axes.text(0.95, y, value, color=TEXT, fontsize=11, fontweight="bold", ha="right", va="center")
         below = "  ".join(part for part in (interval_text(measurement), "" if short else unit) if part)
@@ -249,7 +251,7 @@ def window(image: Image) -> tuple[float, float]:
     step = tuple(slice(None, None, max(1, n // 64)) for n in image.shape)
     low, high = (float(value) for value in np.percentile(image.voxels[step], (1, 99.7)))
     if image.modality == "CT" or (not image.modality and low < _AIR_HU):  # files other than DICOM do not say what they are
-        return -160.0, 280.0
+        return SOFT_TISSUE_HU
     return low, high if high > low else low + 1
 
 

@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 Letters = tuple[str, str, str]
 _TILE_INCHES, _DPI, _QUALITY = 2.4, 150, 85
-_PLACE_MM = 35.0
+PLACES = 4
+"""So many places to review are drawn."""
+PLACE_MM = 35.0
+"""To each side of the center of a place."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +54,7 @@ def draw_plates(result: Result) -> list[Plate]:
     return _of_pictures(result) if min(result.image.shape) == 1 else _of_volume(result)
 
 
-def draw_places(result: Result, count: int = 4) -> Plate | None:
+def draw_places(result: Result, count: int = PLACES) -> Plate | None:
     """The first places to review, each in the axial plane through its center; None if there is none or the images are pictures."""
     if not result.regions or min(result.image.shape) == 1:
         return None
@@ -60,11 +63,11 @@ def draw_places(result: Result, count: int = 4) -> Plate | None:
     for n, region in enumerate(regions):
         i, j, k = np.rint((view.image.ras_to_ijk @ (*region.center_ras_mm, 1))[:3]).astype(int)
         heat = {region.target: view.uncertainty[region.target]} if region.target in view.uncertainty else None
-        view.show(figure.axes[n], 0, int(np.clip(k, 0, view.image.shape[0] - 1)), view.around((k, j, i), _PLACE_MM), heat=heat)
+        view.show(figure.axes[n], 0, int(np.clip(k, 0, view.image.shape[0] - 1)), view.around((k, j, i), PLACE_MM), heat=heat)
     for axes in figure.axes[len(regions) :]:
         axes.set_axis_off()
     blank = ("", "", "")
-    titles = [_title(region) for region in regions] + [""] * (count - len(regions))
+    titles = [place_title(region) for region in regions] + [""] * (count - len(regions))
     letters = [PLANES[0][2]] * len(regions) + [blank] * (count - len(regions))
     return Plate(_jpeg(figure), tuple(titles), tuple(letters), uncertainty=True)
 
@@ -162,7 +165,8 @@ def _same_scale(axes: Any, width: float) -> None:
     axes.set(xlim=(x - width / 2, x + width / 2), ylim=(y + width / 2, y - width / 2))
 
 
-def _title(region: ReviewRegion) -> str:
+def place_title(region: ReviewRegion) -> str:
+    """What stands above the picture of a place."""
     return f"{region.rank}  {region.target}, {region.at_stake_ml:.1f} mL"
 
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ..result import SegmentSpec
 
 _UNITS = {"1": "", "[hnsf'U]": "HU", "mL/min/{1.73_m2}": "mL/min/1.73 m²", "deg": "°"}
+_DECIMALS = {"g/cm2": 3}  # as densitometers print it
 _POWERS = {"2": "²", "3": "³"}
 
 
@@ -24,10 +25,13 @@ def unit_text(unit: str) -> str:
     return f"{plain} {annotation.rstrip('}').replace('_', ' ')}".strip()
 
 
-def number_text(value: float) -> str:
-    """One decimal, none from 100 on; a dash for what was not measured."""
+def number_text(value: float, unit: str = "") -> str:
+    """One decimal, none from 100 on, and as many as a UCUM unit is always given with; a dash for what was not measured."""
     if not math.isfinite(value):
         return "–"
+    plain = unit.partition("{")[0]
+    if plain in _DECIMALS:
+        return f"{value:.{_DECIMALS[plain]}f}"
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.1f}"
 
 
@@ -36,14 +40,14 @@ def value_text(measurement: Measurement) -> str:
     value = measurement.value
     if measurement.unit == "1" and math.isfinite(value):
         return f"{value:.0f}" if float(value).is_integer() else f"{value:.2f}"
-    return f"{number_text(value)} {unit_text(measurement.unit)}".strip() if math.isfinite(value) else "not measured"
+    return f"{number_text(value, measurement.unit)} {unit_text(measurement.unit)}".strip() if math.isfinite(value) else "not measured"
 
 
 def interval_text(measurement: Measurement) -> str:
     """From low to high, "" without an interval."""
     if measurement.low is None or measurement.high is None:
         return ""
-    return f"{number_text(measurement.low)} – {number_text(measurement.high)}"
+    return " – ".join(number_text(end, measurement.unit) for end in (measurement.low, measurement.high))
 
 
 def names_of(measurements: Iterable[Measurement], specs: Iterable[SegmentSpec], names: Mapping[str, str] | None = None) -> dict[str, str]:

@@ -15,6 +15,7 @@ from ..report.report import InputRecord, Report
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ..mrml.results import SceneNodes
     from ..result import Result
 
 
@@ -32,16 +33,23 @@ def writeJson(result: Result, folder: Path, inputs: Sequence[InputRecord] = ()) 
     return folder / "report.json"
 
 
-def writePdf(result: Result, folder: Path, names: Mapping[str, str], deidentify: bool = False, inputs: Sequence[InputRecord] = ()) -> Path:
-    """Write report.pdf into a folder, which is made if need be; ``inputs`` as for `Report.from_result`."""
+def writePdf(
+    result: Result, nodes: SceneNodes, folder: Path, names: Mapping[str, str], deidentify: bool = False, inputs: Sequence[InputRecord] = ()
+) -> Path:
+    """Write report.pdf, with pictures of what is in the scene, into a folder, which is made if need be.
+
+    Args:
+        nodes: what the result is in the scene.
+        inputs: as for `Report.from_result`.
+    """
     from ..report.anonymous import without_identity
     from ..report.pdf import write_pdf
-    from ..report.plates import draw_places, draw_plates
+    from .plates import platesOf
 
     report = Report.from_result(result, inputs)
     with write_atomically(folder) as beside:
         shown = without_identity(report) if deidentify else report
-        write_pdf(shown, beside / "report.pdf", draw_plates(result), draw_places(result), result.specs, names)
+        write_pdf(shown, beside / "report.pdf", *platesOf(result, nodes), result.specs, names)
     return folder / "report.pdf"
 
 

@@ -241,7 +241,7 @@ class ResultLogic(ResultView):
         """Write report.pdf; returns its path."""
         from .exports import writePdf
 
-        return writePdf(self.result, folder, self.names(), deidentify, self.records)
+        return writePdf(self.result, self.nodes, folder, self.names(), deidentify, self.records)
 
     def exportDicom(self, folder: Path, deidentify: bool = False) -> Path:
         """Write DICOM objects into the folder "dicom"; returns it."""

@@ -12,6 +12,7 @@ import pypdfium2
 import pytest
 
 from DeepVolumetryLib.image_io import write_volume
+from DeepVolumetryLib.report.plates import draw_places, draw_plates
 
 
 @pytest.fixture
@@ -23,7 +24,7 @@ def a_dicom_series(a_kidney_phantom, tmp_path) -> Path:
 @pytest.fixture
 def drawn_by_matplotlib(monkeypatch):
     """Slicer's views are tested by themselves; here they would only take time."""
-    monkeypatch.setattr("DeepVolumetryLib.app.views.slicer_plates", lambda result: [])
+    monkeypatch.setattr("DeepVolumetryLib.study.plates.platesOf", lambda result, nodes: (draw_plates(result), draw_places(result)))
 
 
 def words(path: Path) -> str:

@@ -45,6 +45,8 @@ def test_three_views_show_the_image_in_gray(a_picture):
     assert picture.shape == (200, 600, 3)
     assert all((picture[:, x : x + 200] > 150).any() for x in (0, 200, 400))
     assert colored(picture) == 0
+    axial, coronal, sagittal = (picture[:, x : x + 200] for x in (0, 200, 400))
+    assert (axial != coronal).any() and (coronal != sagittal).any()
 
 
 def test_segments_and_overlay_add_color_and_leave_no_nodes(a_picture):

@@ -69,6 +69,28 @@ def test_every_page_is_numbered_and_says_for_research(a_report, tmp_path):
     assert all("Assessment" in text for text in found[:3])  # the head of the table is repeated
 
 
+def test_many_numbers_of_many_segments_fit_on_two_pages(a_report, tmp_path):
+    columns = [
+        ("Integral vBMD", "mg/cm3{CHA}"),
+        ("Mean HU", "[hnsf'U]"),
+        ("Voxels", "1"),
+        ("aBMD (projected)", "g/cm2{CHA}"),
+        ("BMC", "g{CHA}"),
+    ]
+    rows = [
+        Measurement(f"part_{n}", name, 0.9176 if unit.startswith("g/cm2") else 100.0 + n, unit, 0.8, 1.25, 0.95)
+        for n in range(11)
+        for name, unit in columns
+    ]
+    told = Measurement("part_3", "T-score", -2.1, "1", verdict="osteopenia")
+    found = pages(write_pdf(replace(a_report, measurements=(*rows, told)), tmp_path / "dense.pdf"))
+    assert len(found) <= 2
+    text = " ".join(found)
+    assert all(f"Part {n}" in text for n in range(11)) and "mg/cm³ CHA" in text and "below: 95 % interval" in text
+    assert text.count("0.918 0.800–1.250") == 11 and text.count("Mean HU HU") == 0
+    assert "T-score -2.10 osteopenia" in text  # of what somebody must read, a list
+
+
 def test_no_path_and_no_name_is_printed_unless_asked(a_report, tmp_path):
     plain = "\n".join(pages(write_pdf(a_report, tmp_path / "r.pdf")))
     assert "Meier" not in plain
