@@ -1,4 +1,4 @@
-"""The sample reports of the documentation: python Testing/sample_reports.py [renal] [glioma].
+"""The sample reports of the documentation: python Testing/sample_reports.py [renal] [glioma] [spleen] [femur].
 
 Segments the phantom of a module as `deepvolumetry demo` does, and writes docs/sample-report-<module>.pdf and a picture of its first page.
 """
@@ -19,7 +19,12 @@ from DeepVolumetryLib.app.main import main  # noqa: E402
 from DeepVolumetryLib.image_io import write_volume  # noqa: E402
 from DeepVolumetryLib.modules import find  # noqa: E402
 
-FACTS = {"renal": ("--age", "61", "--sex", "male", "--height", "178", "--weight", "82", "--creatinine", "1.1"), "glioma": ()}
+FACTS = {
+    "renal": ("--age", "61", "--sex", "male", "--height", "178", "--weight", "82", "--creatinine", "1.1"),
+    "glioma": (),
+    "spleen": ("--age", "43", "--sex", "male", "--height", "181"),
+    "femur": ("--phantom", "qrm_bdc_3", "--contrast", "no", "--age", "71", "--sex", "female"),
+}
 SCALE = 1.15
 
 

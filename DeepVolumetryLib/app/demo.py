@@ -21,7 +21,7 @@ from .segment import run
 
 
 def demo(
-    module: str = typer.Argument("all", metavar="[MODULE|all]", help="renal, glioma, femur, or all."),
+    module: str = typer.Argument("all", metavar="[MODULE|all]", help="renal, glioma, spleen, femur, or all."),
     out: Path = typer.Option(..., "--out", "-o", help="Folder for the study and its results.", show_default=False),
     seed: int = typer.Option(0, help="Another seed, another patient."),
     modality: str = typer.Option("", help="renal: CT or MR; CT if left out."),
