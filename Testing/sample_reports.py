@@ -23,7 +23,7 @@ FACTS = {
     "renal": ("--age", "61", "--sex", "male", "--height", "178", "--weight", "82", "--creatinine", "1.1"),
     "glioma": (),
     "spleen": ("--age", "43", "--sex", "male", "--height", "181"),
-    "femur": ("--phantom", "qrm_bdc_3", "--contrast", "no", "--age", "71", "--sex", "female"),
+    "femur": ("--phantom", "qrm_bdc_3", "--contrast", "no", "--strength", "fall"),
 }
 SCALE = 1.15
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 MANY = 30
 """So many numbers fit as a list, one below the other."""
 _LEAST_SEGMENTS = 3
-_MOST_COLUMNS = 11
+_MOST_COLUMNS = 11  # and the volumes
 
 
 def split(measurements: Sequence[Measurement]) -> tuple[list[Measurement], list[Measurement]]:
@@ -36,7 +36,8 @@ def matrix(measurements: Sequence[Measurement], colors_of: Mapping[str, Any], na
     """A reportlab table of numbers, each with its interval below it.
 
     Args:
-        measurements: from `split`; segments and numbers stand in the order in which they first come.
+        measurements: from `split`, and volumes if they belong to the same segments. Segments and numbers stand in the order in
+            which they first come.
         colors_of: segment key -> color of reportlab.
         names: segment key -> what it is called.
     """
@@ -54,7 +55,7 @@ def matrix(measurements: Sequence[Measurement], colors_of: Mapping[str, Any], na
     rules: list[Any] = [
         ("LINEBELOW", (0, 0), (-1, 0), 0.5, RULE), ("LINEBELOW", (1, 1), (-1, -1), 0.3, RULE), ("VALIGN", (0, 0), (-1, -1), "TOP"),
         ("TOPPADDING", (0, 0), (-1, -1), 0.8), ("BOTTOMPADDING", (0, 0), (-1, -1), 1.6),
-        ("LEFTPADDING", (0, 0), (-1, -1), 2), ("RIGHTPADDING", (0, 0), (-1, -1), 2),
+        ("LEFTPADDING", (0, 0), (-1, -1), 0), ("RIGHTPADDING", (0, 0), (-1, -1), 2), ("LEFTPADDING", (1, 0), (1, -1), 3),
     ]  # fmt: skip
     faint = FAINT.hexval().replace("0x", "#")
     for n, segment in enumerate(segments, 1):
@@ -66,7 +67,7 @@ def matrix(measurements: Sequence[Measurement], colors_of: Mapping[str, Any], na
                 continue
             number = f"{m.value:.0f}" if unit == "1" and float(m.value).is_integer() else number_text(m.value, unit)
             interval = interval_text(m).replace(" – ", "–")
-            below = f'<br/><font size="5.2" color="{faint}">{interval}</font>' if interval else ""
+            below = f'<br/><font size="4.8" color="{faint}">{interval}</font>' if interval else ""
             row.append(Paragraph(f'<font name="{BOLD}">{number}</font>{below}', right(6.5)))
         rows.append(row)
         if segment in colors_of:

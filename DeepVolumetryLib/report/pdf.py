@@ -104,22 +104,26 @@ def _story(
         yield _warnings(report.warnings)
     volumes = [m for m in report.measurements if m.name == "Volume"]
     others = [m for m in report.measurements if m.name != "Volume"]
-    if volumes:
+    dense, rest = split(_gathered(others))
+    colors_of = {spec.key: _color(spec.color) for spec in specs}
+    together = bool(dense) and not any(m.verdict for m in volumes)
+    if together:
+        yield matrix([*volumes, *dense], colors_of, names)
+    elif volumes:
         yield _table(volumes, specs, names, of_one_kind=True)
     for plate in plates:
         yield Spacer(0, 5)
         yield Picture(plate, _PLATE)
     if plates:
         yield Paragraph(_legend(specs, report), style(7, textColor=FAINT, spaceBefore=3))
-    if others:
+    if (dense and not together) or rest:
         yield CondPageBreak(_ROOM)
         yield _heading("Further numbers" if volumes else "Numbers")
-        dense, rest = split(_gathered(others))
-        if dense:
-            yield matrix(dense, {spec.key: _color(spec.color) for spec in specs}, names)
-            yield Spacer(0, 4)
-        if rest:
-            yield _table(rest, specs, names)
+    if dense and not together:
+        yield matrix(dense, colors_of, names)
+        yield Spacer(0, 4)
+    if rest:
+        yield _table(rest, specs, names)
     yield CondPageBreak(_ROOM)
     yield KeepTogether([_heading("Review"), Paragraph(shown(report.review_sentence), style()), *_edits(report, names)])
     if report.review:

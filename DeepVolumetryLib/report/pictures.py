@@ -8,7 +8,7 @@ patient right on the left of the picture, anterior up (axial) or on the left (sa
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,8 +36,8 @@ _MARGIN_MM = 45.0
 _LONG_NAME = 24
 _SHOWN_FROM = 10.0  # fainter uncertainty than this only hides the image
 _AIR_HU = -500.0
-SOFT_TISSUE_HU = (-160.0, 280.0)
-"""Black and white on a CT that nobody chose a window for."""
+_SOFT_TISSUE_HU, _BONE_HU = (-160.0, 280.0), (-200.0, 1000.0)
+_CORTEX_HU = 500.0
 
 
 def write_pictures(directory: Path, result: Result) -> list[Path]:
@@ -61,7 +61,7 @@ class _View:
         self.masks = {spec.key: self._turned(result.image, result.segments[spec.key]) for spec in self.specs}
         self.uncertainty = {target: self._turned(result.image, values) for target, values in result.uncertainty.items()}
         self.boxes = {key: box for key, mask in self.masks.items() if (box := bounding_box(mask)) is not None}
-        self.low, self.high = window(self.image)
+        self.low, self.high = window(self.image, self.masks.values())
 
     @staticmethod
     def _turned(image: Image, voxels: NDArray[Any]) -> NDArray[Any]:
@@ -246,12 +246,22 @@ def _save(figure: Figure, path: Path) -> None:
     figure.savefig(path, dpi=110, facecolor=PAPER)
 
 
-def window(image: Image) -> tuple[float, float]:
-    """Values that are black and white. Soft tissue on CT; otherwise what is between the darkest and the brightest of the patient."""
+def window(image: Image, masks: Iterable[NDArray[Any]] = ()) -> tuple[float, float]:
+    """Values that are black and white where nobody chose others.
+
+    On CT bone if what is segmented has a cortex, else soft tissue; otherwise what is between the darkest and the brightest of the
+    patient.
+
+    Args:
+        image: the image.
+        masks: what is segmented, on its grid.
+    """
     step = tuple(slice(None, None, max(1, n // 64)) for n in image.shape)
-    low, high = (float(value) for value in np.percentile(image.voxels[step], (1, 99.7)))
+    few = image.voxels[step]
+    low, high = (float(value) for value in np.percentile(few, (1, 99.7)))
     if image.modality == "CT" or (not image.modality and low < _AIR_HU):  # files other than DICOM do not say what they are
-        return SOFT_TISSUE_HU
+        inside = np.logical_or.reduce([mask[step] for mask in masks] or [np.zeros(few.shape, bool)])
+        return _BONE_HU if inside.any() and np.percentile(few[inside], 90) > _CORTEX_HU else _SOFT_TISSUE_HU
     return low, high if high > low else low + 1
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import ResourceError
-from ..report.pictures import PLANES, SOFT_TISSUE_HU
+from ..report.pictures import PLANES, window
 from ..report.plates import PLACE_MM, PLACES, Plate, aim_at, draw_places, draw_plates, place_title
 
 if TYPE_CHECKING:
@@ -146,7 +146,7 @@ def _hottest(nodes: Sequence[Any]) -> Iterator[Any]:
 
 @contextmanager
 def _as_for_print(result: Result, volume: Any, segmentation: Any) -> Iterator[None]:
-    """All segments shown, and soft tissue on a CT that nobody chose a window for; afterwards all is as it was."""
+    """All segments shown, and the window of other pictures where nobody chose one; afterwards all is as it was."""
     with ExitStack() as stack:
         for node in (volume, segmentation):
             if node.GetDisplayNode() is None:
@@ -155,11 +155,11 @@ def _as_for_print(result: Result, volume: Any, segmentation: Any) -> Iterator[No
         display.SetVisibility(True)
         display.SetVisibility2D(True)
         display.SetAllSegmentsVisibility(True)
-        window = volume.GetDisplayNode()
-        if result.image.modality == "CT" and window.IsA("vtkMRMLScalarVolumeDisplayNode") and window.GetAutoWindowLevel():
-            window = stack.enter_context(_kept(window))
-            window.SetAutoWindowLevel(False)
-            window.SetWindowLevelMinMax(*SOFT_TISSUE_HU)
+        gray = volume.GetDisplayNode()
+        if gray.IsA("vtkMRMLScalarVolumeDisplayNode") and gray.GetAutoWindowLevel():
+            stack.enter_context(_kept(gray))
+            gray.SetAutoWindowLevel(False)
+            gray.SetWindowLevelMinMax(*window(result.image, result.segments.values()))
         yield
 
 

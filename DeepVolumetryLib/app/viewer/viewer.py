@@ -298,7 +298,7 @@ class Viewer:
             }
         )
         image = study.inputNode
-        self.views.show(image, min(image.GetImageData().GetDimensions()) == 1, window(study.result.image))
+        self.views.show(image, min(image.GetImageData().GetDimensions()) == 1, window(study.result.image, study.result.segments.values()))
         self._edit(self.state.target)
         self._stop_observing = [self.views.on_edited(node, self._on_edit) for node in study.segmentationNodes]
         self._show_overlay()

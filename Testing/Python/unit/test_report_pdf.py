@@ -9,8 +9,10 @@ import numpy as np
 import pypdfium2
 import pytest
 
+from DeepVolumetryLib.image import Image
 from DeepVolumetryLib.measure.measurement import Measurement
 from DeepVolumetryLib.report.pdf import write_pdf
+from DeepVolumetryLib.report.pictures import window
 from DeepVolumetryLib.report.plates import draw_places, draw_plates
 from DeepVolumetryLib.report.report import InputRecord, Report
 from DeepVolumetryLib.report.words import unit_text
@@ -135,6 +137,17 @@ def test_pictures_of_a_flat_study_show_every_view(a_result):
     assert outlines.titles == ("Coronal", "Transverse")
     assert uncertainty.uncertainty
     assert draw_places(part) is None
+
+
+def test_bone_is_shown_in_a_window_of_bone():
+    voxels = np.full((4, 20, 20), 40, np.int16)
+    voxels[:, 5:9, 5:9] = 900
+    bone, muscle = voxels > 500, voxels < 500
+    ct = Image.from_spacing(voxels, (1, 1, 3), modality="CT")
+    assert window(ct, [bone]) == window(ct, [bone, muscle & False]) and window(ct, [bone])[1] > 900
+    assert window(ct, [muscle]) == window(ct) and window(ct)[1] < 400
+    mr = Image.from_spacing(voxels, (1, 1, 3), modality="MR")
+    assert window(mr, [bone]) == window(mr)
 
 
 @pytest.mark.parametrize(
