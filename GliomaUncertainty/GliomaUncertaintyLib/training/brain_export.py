@@ -10,6 +10,7 @@ import torch
 
 from DeepVolumetryLib.bundle import add_to_manifest
 from DeepVolumetryLib.errors import InputError
+from DeepVolumetryLib.training.weights import save_weights
 
 from ..brain import NETWORK
 from ..brain_network import CLASSES, SPACING_MM, STRIDE, architecture
@@ -34,16 +35,11 @@ def export_brain(checkpoint: Path, bundle: Path, manifest: Path, version: str, h
     Raises:
         InputError: if there is no checkpoint.
     """
-    from safetensors.torch import save_file
-
     if not checkpoint.exists():
         raise InputError(f"There is no checkpoint at {checkpoint}.")
     saved = torch.load(checkpoint, map_location="cpu", weights_only=True)
-    state = {key: (value.half() if value.is_floating_point() else value).contiguous() for key, value in saved["average"].items()}
-    (bundle / "models").mkdir(parents=True, exist_ok=True)
-    (bundle / "configs").mkdir(exist_ok=True)
-    weights = bundle / "models" / f"{NETWORK}.safetensors"
-    save_file(state, weights)
+    (bundle / "configs").mkdir(parents=True, exist_ok=True)
+    sizes = save_weights(saved["average"], bundle / "models" / f"{NETWORK}.safetensors")
     _describe(bundle, version, saved["state"], threshold=0.5, figures={})
     add_to_manifest(manifest, bundle)
     threshold, figures = 0.5, {}
@@ -51,8 +47,7 @@ def export_brain(checkpoint: Path, bundle: Path, manifest: Path, version: str, h
         threshold = best_threshold(heads, bundle)
         figures = measured(heads, bundle, threshold)
         _describe(bundle, version, saved["state"], threshold, figures)
-    parameters = sum(value.numel() for key, value in state.items() if "running" not in key)
-    return {"parameters": parameters, "bytes": weights.stat().st_size, "threshold": threshold, "figures": figures}
+    return {**sizes, "threshold": threshold, "figures": figures}
 
 
 def _describe(bundle: Path, version: str, training: dict[str, Any], threshold: float, figures: dict[str, Any]) -> None:

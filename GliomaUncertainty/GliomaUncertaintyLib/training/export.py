@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.optim.swa_utils import update_bn
 
 from DeepVolumetryLib.errors import InputError
+from DeepVolumetryLib.training.weights import save_weights
 
 from ..intensity import HIGHEST, LOWEST
 from ..labels import SEQUENCES, TARGETS
@@ -51,23 +52,18 @@ def export(training: Path, bundle: Path, manifest: Path, version: str, batches: 
     Returns:
         Sizes per network: parameters and bytes.
     """
-    from safetensors.torch import save_file
-
     from DeepVolumetryLib.bundle import add_to_manifest
 
     checkpoints = weights_of(training)
     images = samples_of(training, batches) if batches else []
-    (bundle / "models").mkdir(parents=True, exist_ok=True)
-    (bundle / "configs").mkdir(exist_ok=True)
+    (bundle / "configs").mkdir(parents=True, exist_ok=True)
     sizes: dict[str, Any] = {}
     steps = {}
     for name, path in checkpoints.items():
         saved = torch.load(path, map_location="cpu", weights_only=True)
-        state = _stored(_with_statistics(saved["average"], images) if images else saved["average"], path)
-        target = bundle / "models" / f"{name}.safetensors"
-        save_file({key: value.contiguous() for key, value in state.items()}, target)
+        state = _with_statistics(saved["average"], images) if images else saved["average"]
+        sizes[name] = save_weights(state, bundle / "models" / f"{name}.safetensors")
         steps[name] = saved["state"]
-        sizes[name] = {"parameters": sum(v.numel() for k, v in state.items() if "running" not in k), "bytes": target.stat().st_size}
     inference_path = bundle / "configs" / "inference.json"
     old = json.loads(inference_path.read_text(encoding="utf-8")) if inference_path.exists() else {}
     inference = {
@@ -109,15 +105,6 @@ def _with_statistics(state: dict[str, Tensor], images: list[Tensor]) -> dict[str
     network.load_state_dict(state)
     update_bn(images, network)
     return network.state_dict()
-
-
-def _stored(state: dict[str, Tensor], path: Path) -> dict[str, Tensor]:
-    """Weights in half precision; batch statistics as they are, for variances may be larger than its largest number."""
-    broken = [key for key, value in state.items() if not torch.isfinite(value).all()]
-    if broken:
-        raise InputError(f"{path} holds numbers that are not finite ({broken[0]}). Train again.")
-    half = {key for key, value in state.items() if value.is_floating_point() and "running_" not in key}
-    return {key: value.half() if key in half else value for key, value in state.items()}
 
 
 def _data_format() -> dict[str, Any]:

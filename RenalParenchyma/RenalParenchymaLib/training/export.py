@@ -8,6 +8,8 @@ from typing import Any
 
 import torch
 
+from DeepVolumetryLib.training.weights import save_weights
+
 from ..labels import LOCALIZER_CLASSES, REFINER_CLASSES
 from ..networks import LOCALIZER_MM, REFINER_MM, STRIDE, architecture
 
@@ -28,21 +30,15 @@ def export(checkpoints: dict[str, Path], bundle: Path, manifest: Path, version: 
     Returns:
         Sizes per network: parameters and bytes.
     """
-    from safetensors.torch import save_file
-
     from DeepVolumetryLib.bundle import write_manifest
 
-    (bundle / "models").mkdir(parents=True, exist_ok=True)
-    (bundle / "configs").mkdir(exist_ok=True)
+    (bundle / "configs").mkdir(parents=True, exist_ok=True)
     sizes: dict[str, Any] = {}
     steps = {}
     for name, path in checkpoints.items():
         saved = torch.load(path, map_location="cpu", weights_only=True)
-        state = {key: value.half() if value.is_floating_point() else value for key, value in saved["average"].items()}
-        target = bundle / "models" / f"{name}.safetensors"
-        save_file({key: value.contiguous() for key, value in state.items()}, target)
         steps[name] = saved["state"]
-        sizes[name] = {"parameters": sum(v.numel() for k, v in state.items() if "running" not in k), "bytes": target.stat().st_size}
+        sizes[name] = save_weights(saved["average"], bundle / "models" / f"{name}.safetensors")
     inference_path = bundle / "configs" / "inference.json"
     old = json.loads(inference_path.read_text(encoding="utf-8")) if inference_path.exists() else {}
     inference = {

@@ -10,6 +10,7 @@ import torch
 
 from DeepVolumetryLib.bundle import add_to_manifest
 from DeepVolumetryLib.errors import InputError
+from DeepVolumetryLib.training.weights import save_weights
 
 from ..diffusion import network as diffusion_network
 from ..segmentation_network import CHANNELS, OUTSIDE, PIXEL_MM, STRIDE, architecture
@@ -86,21 +87,14 @@ def export_usdm(training: Path, bundle: Path, manifest: Path, version: str) -> d
 
 def _weights(training: Path, bundle: Path, name: str, shift: float = 0.0) -> tuple[dict[str, Any], dict[str, Any]]:
     """Write the averaged weights in half precision; sizes, and how far the training had come."""
-    from safetensors.torch import save_file
-
     if not (training / "checkpoint.pt").exists():
         raise InputError(f"There is no checkpoint in {training}. Give the folder of a training.")
     saved = torch.load(training / "checkpoint.pt", map_location="cpu", weights_only=True)
-    state = {key: (value.half() if value.is_floating_point() else value).contiguous() for key, value in saved["average"].items()}
+    weights = dict(saved["average"])
     if shift:
-        state[_LAST_BIAS] = (saved["average"][_LAST_BIAS] - shift).half()
-    (bundle / "models").mkdir(parents=True, exist_ok=True)
-    (bundle / "configs").mkdir(exist_ok=True)
-    path = bundle / "models" / f"{name}.safetensors"
-    save_file(state, path)
-    path.chmod(0o644)
-    parameters = sum(value.numel() for key, value in state.items() if "running" not in key)
-    return {"parameters": parameters, "bytes": path.stat().st_size}, saved["state"]
+        weights[_LAST_BIAS] = weights[_LAST_BIAS] - shift
+    (bundle / "configs").mkdir(parents=True, exist_ok=True)
+    return save_weights(weights, bundle / "models" / f"{name}.safetensors"), saved["state"]
 
 
 def _config(training: Path) -> dict[str, Any]:
