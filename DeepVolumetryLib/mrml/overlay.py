@@ -99,8 +99,16 @@ def _create_display(node: Any) -> None:
     display.SetAndObserveColorNodeID(_color_table().GetID())
     node.SetAndObserveDisplayNodeID(display.GetID())
     set_visible_from(node, _VISIBLE_FROM)
-    legend = slicer.modules.colors.logic().AddDefaultColorLegendDisplayNode(node)
-    legend.SetTitleText("Uncertainty")
+    add_legend(node, "Uncertainty")
+
+
+def add_legend(node: Any, title: str) -> None:
+    """A color legend at the right of the slice views that show a volume; the one that it has is kept."""
+    colors = slicer.modules.colors.logic()
+    if colors.GetColorLegendDisplayNode(node) is not None:
+        return
+    legend = colors.AddDefaultColorLegendDisplayNode(node)
+    legend.SetTitleText(title)
     legend.SetLabelFormat("%.0f")
     legend.SetMaxNumberOfColors(256)
     legend.SetNumberOfLabels(5)

@@ -124,7 +124,7 @@ class FemurLogic(SegmentationLogic):
         """Lay the density over the image in all slice views, or take it away."""
         if self.nodes is None or self.inputNode is None:
             return
-        from DeepVolumetryLib.mrml.overlay import show_as_foreground
+        from DeepVolumetryLib.mrml.overlay import add_legend, show_as_foreground
 
         node = self.nodes.maps.get(_DENSITY)
         if not isShown or node is None or node.GetScene() is None:
@@ -136,6 +136,7 @@ class FemurLogic(SegmentationLogic):
         display.SetThreshold(1, 5000)
         display.SetApplyThreshold(True)
         display.SetWindowLevelMinMax(0, 1000)
+        add_legend(node, "mg/cm³")
         show_as_foreground(node, self.inputNode, 0.8)
 
     # ---- planes

@@ -99,9 +99,11 @@ def test_a_calibrated_run_shows_fit_density_and_strength(a_calibrated_panel):
     assert panel.rods(2)[0] and abs(float(panel.rods(4)[1].replace("–", "0"))) < 5
     panel.ui.densityCheckBox.checked = True
     composite = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")[0]
-    assert composite.GetForegroundVolumeID() == panel.logic.nodes.maps["density"].GetID()
+    density = panel.logic.nodes.maps["density"]
+    assert composite.GetForegroundVolumeID() == density.GetID()
+    assert slicer.modules.colors.logic().GetColorLegendDisplayNode(density).GetTitleText() == "mg/cm³"
     panel.ui.densityCheckBox.checked = False
-    assert composite.GetForegroundVolumeID() != panel.logic.nodes.maps["density"].GetID()
+    assert composite.GetForegroundVolumeID() != density.GetID()
     panel.ui.strengthButton.click()
     assert panel.value("left_femur", "Estimated failure load, fall on the side").value > 100
     assert panel.value("right_femur", "Stiffness, fall on the side").unit == "N/mm"
