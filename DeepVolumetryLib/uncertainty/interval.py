@@ -87,3 +87,17 @@ def scaled_interval(value_ml: float, stake: Stake, scale: float) -> tuple[float,
     if not (math.isfinite(scale) and scale >= 0):
         raise ValueError(f"an interval needs a finite scale, not {scale}")
     return max(0.0, value_ml - scale * stake.below_ml), value_ml + scale * stake.above_ml
+
+
+def within_whole(value_ml: float, interval: tuple[float, float], whole: tuple[float, float] | None) -> tuple[float, float]:
+    """The interval of a part, cut where that of its whole ends: a cyst is not larger than its kidney.
+
+    If the interval of the whole holds its truth, this loses no truth of the part.
+
+    Args:
+        value_ml: volume of the part.
+        interval: of the part.
+        whole: interval of what contains it; None if there is none.
+    """
+    low, high = interval
+    return (low, high) if whole is None else (low, max(value_ml, min(high, whole[1])))

@@ -37,3 +37,4 @@ SPECS: tuple[SegmentSpec, ...] = (
     _spec("edema", "Edema", (0, 255, 0), EDEMA, "WT"),
     _spec("necrosis", "Necrosis or non-enhancing core", (255, 0, 0), NECROSIS, "TC"),
 )
+PARENTS = {spec.key: spec.parent for spec in SPECS if spec.parent}

@@ -11,13 +11,13 @@ from DeepVolumetryLib.measure.measurement import Measurement
 from DeepVolumetryLib.measure.volumes import VOLUME
 from DeepVolumetryLib.result import Code
 from DeepVolumetryLib.uncertainty.conformal import ConformalTable
-from DeepVolumetryLib.uncertainty.interval import scaled_interval
+from DeepVolumetryLib.uncertainty.interval import scaled_interval, within_whole
 from DeepVolumetryLib.uncertainty.stake import Stake
 
 from .diameters import Lesion
 from .doubt import Doubt
 from .labels import TARGETS
-from .segments import KEYS
+from .segments import KEYS, PARENTS
 
 Interval = tuple[float, float]
 
@@ -78,7 +78,10 @@ class Numbers:
         """Interval of a volume in mL, None where none can be stated. What was not found may still have been missed."""
         scale = self.conformal.scale(key, self.level)
         stake = self.stakes.get(key)
-        return None if scale is None or stake is None else scaled_interval(self.volume(key), stake, scale)
+        if scale is None or stake is None:
+            return None
+        own, whole = scaled_interval(self.volume(key), stake, scale), PARENTS.get(key)
+        return own if whole is None else within_whole(self.volume(key), own, self.interval(whole))
 
 
 def rows_of(numbers: Numbers) -> list[Measurement]:

@@ -10,7 +10,7 @@ from DeepVolumetryLib.measure import shares
 from DeepVolumetryLib.measure.measurement import Measurement
 from DeepVolumetryLib.measure.volumes import VOLUME
 from DeepVolumetryLib.uncertainty.conformal import ConformalTable
-from DeepVolumetryLib.uncertainty.interval import scaled_interval
+from DeepVolumetryLib.uncertainty.interval import scaled_interval, within_whole
 from DeepVolumetryLib.uncertainty.stake import Stake
 
 from . import kidney_function as function
@@ -60,7 +60,8 @@ class Numbers:
         stake = self.stakes.get(segment)
         if scale is None or stake is None or not self.found(side):
             return None
-        return scaled_interval(self.volume(segment), stake, scale)
+        own = scaled_interval(self.volume(segment), stake, scale)
+        return own if target == "kidney" else within_whole(self.volume(segment), own, self.interval(key(side, "kidney")))
 
     def total(self, target: str) -> tuple[float, Interval | None]:
         """Volume of the sides that were found and its interval; errors of both sides are taken to go the same way."""

@@ -64,6 +64,13 @@ def test_the_interval_is_the_volume_at_stake_times_the_scale(a_glioma, a_table):
         assert row.level == 0.95
 
 
+def test_no_part_may_be_larger_than_its_whole_may_be(a_glioma, a_table):
+    masks, probability, image = a_glioma
+    wide = ConformalTable({**a_table.entries, **{key: ConformalEntry.from_residuals([60.0] * 40) for key in ("TC", "ET", "necrosis")}})
+    rows = table_of(measure_glioma(masks, image, None, probability, conformal=wide))
+    assert rows["TC", "Volume"].high == rows["ET", "Volume"].high == rows["necrosis", "Volume"].high == rows["WT", "Volume"].high
+
+
 def test_members_widen_the_interval_of_sub_regions_too(a_glioma, a_table):
     masks, probability, image = a_glioma
     volumes = {"WT": [30.0, 40.0], "TC": [10.0, 12.0], "ET": [8.0, 8.0]}

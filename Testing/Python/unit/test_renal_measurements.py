@@ -243,6 +243,15 @@ def test_reviewing_shrinks_the_interval_and_moves_nothing(a_study, a_table):
     assert table_of(undone)["left_kidney", "Volume"] == before["left_kidney", "Volume"]
 
 
+def test_no_part_may_be_larger_than_its_kidney_may_be(a_study, a_table):
+    masks, probability, image = a_study
+    probability["cyst"][:] = 0.3  # everywhere, a little
+    rows = table_of(measure_kidneys(masks, image, PATIENT, probability, conformal=a_table))
+    kidney, cyst = rows["left_kidney", "Volume"], rows["left_cyst", "Volume"]
+    assert (cyst.value, cyst.low) == (0, 0) and cyst.high == kidney.high
+    assert rows["left_tumor", "Volume"].high < kidney.high
+
+
 def test_measuring_after_an_edit_gives_the_table_of_the_edited_masks(a_study, a_table):
     masks, probability, image = a_study
     first = measure_kidneys(masks, image, PATIENT, probability, conformal=a_table)
