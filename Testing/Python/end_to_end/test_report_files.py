@@ -82,4 +82,4 @@ def test_slicer_draws_the_pictures_where_it_is_installed(deepvolumetry_process, 
     pytest.importorskip("slicer")
     answer = deepvolumetry_process("segment", "renal", "-i", a_dicom_series, "-o", tmp_path / "out", "--pdf")
     assert answer.code == 0, answer.err
-    assert (tmp_path / "out" / "report.pdf").read_bytes().count(b"/DCTDecode") >= 2
+    assert (tmp_path / "out" / "report.pdf").read_bytes().count(b"/Height 480") >= 2  # matplotlib's are not so high

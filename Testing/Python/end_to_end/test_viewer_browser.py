@@ -224,7 +224,8 @@ def test_numbers_report_and_pdf_are_exported(a_page, tmp_path):
     assert report["inputs"][0]["path"] == "study/ct.nrrd"
     assert report["review"][0]["reviewed"] == "looks_right"
     assert report["edited_segments"]
-    assert files["pdf"].read_bytes().startswith(b"%PDF-")
+    pdf = files["pdf"].read_bytes()
+    assert pdf.startswith(b"%PDF-") and pdf.count(b"/Height 480") >= 2  # drawn by Slicer's views; matplotlib's are not so high
     keep(page, "export")
 
 
