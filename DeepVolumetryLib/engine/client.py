@@ -6,11 +6,9 @@ Needs numpy only; a test holds it to that, since Slicer imports it with the modu
 from __future__ import annotations
 
 import os
-import queue
 import shutil
 import subprocess
 import sys
-import threading
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,10 +18,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..bundle.store import find_bundle
-from ..errors import Cancelled, DeepVolumetryError, InputError, ResourceError
+from ..errors import Cancelled, DeepVolumetryError, InputError
 from ..modules import ModuleEntry, find
 from . import protocol, shared
 from .events import ErrorEvent, Event, LogEvent, ProgressEvent, ResultEvent
+from .output import Output
 from .process_tree import kill_group, kill_tree, start_options
 
 if TYPE_CHECKING:
@@ -35,36 +34,17 @@ __all__ = ["ErrorEvent", "Event", "LogEvent", "ProgressEvent", "ResultEvent", "W
 
 _ROOT = Path(__file__).resolve().parent.parent.parent
 _LOG_LINES = 20
-_YIELD_S = 0.001
-
-
-def _with_arrays(message: protocol.Message) -> protocol.Message:
-    """A result with its arrays in place of where they lie. Done here, not in `poll`, which must not hold up a window."""
-    try:
-        return {**message, "arrays": shared.read(message["block"], message["arrays"])}
-    except FileNotFoundError:
-        # The worker was ended just now, and that is the next message.
-        return {"type": "log", "text": "The result went with the worker."}
-    except (OSError, MemoryError):
-        text = "The memory was not enough to take over the result. Close other programs, or crop the image."
-        return {"type": "error", "id": message["id"], "message": text, "exit_code": ResourceError.exit_code, "phase": "", "log": []}
-
-
-def _text(line: bytes) -> str:
-    return line.decode("utf-8", errors="replace").rstrip()
+_YIELD_S, _PAUSE_S = 0.001, 0.01
 
 
 class _Process:
-    """A worker process and the two threads that read what it writes into a queue."""
+    """A worker process and what it writes."""
 
     def __init__(self, command: list[str], environment: dict[str, str]) -> None:
-        self.messages: queue.Queue[protocol.Message] = queue.Queue()
         self.popen = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, env=environment, **start_options()
         )
-        self._log = threading.Thread(target=self._read_log, name="worker log", daemon=True)
-        self._log.start()
-        threading.Thread(target=self._read_messages, name="worker messages", daemon=True).start()
+        self.output = Output(self.popen)
 
     def send(self, message: protocol.Message) -> None:
         assert self.popen.stdin is not None
@@ -76,23 +56,13 @@ class _Process:
         with suppress(OSError):
             self.popen.stdin.close()  # type: ignore[union-attr]
 
-    def _read_messages(self) -> None:
-        assert self.popen.stdout is not None
-        with self.popen.stdout as lines:
-            for line in lines:
-                message = protocol.from_line(line) or {"type": "log", "text": _text(line)}
-                self.messages.put(_with_arrays(message) if message["type"] == "result" else message)
-        # While it has not been waited for, its number cannot belong to anything else.
-        kill_group(self.popen)
-        code = self.popen.wait()
-        self._log.join(timeout=1)
-        self.messages.put({"type": "ended", "code": code})
-
-    def _read_log(self) -> None:
-        assert self.popen.stderr is not None
-        with self.popen.stderr as lines:
-            for line in lines:
-                self.messages.put({"type": "log", "text": _text(line)})
+    def end(self) -> None:
+        """End it and what it started."""
+        if self.output.has_ended and self.popen.returncode is None:
+            kill_group(self.popen)  # nobody has waited for it yet, so its number is still its own
+        kill_tree(self.popen)
+        self.output.close()
+        self.close()
 
 
 class WorkerClient:
@@ -139,7 +109,7 @@ class WorkerClient:
     @property
     def pid(self) -> int | None:
         """Process id of the worker, or of its launcher; None if there is none now."""
-        return self._process.popen.pid if self._process is not None and self._process.popen.poll() is None else None
+        return self._process.popen.pid if self._process is not None and not self._process.output.has_ended else None
 
     def start(
         self,
@@ -198,14 +168,13 @@ class WorkerClient:
 
     def poll(self) -> list[Event]:
         """What happened since the last call; returns at once. A result or an error comes last."""
-        # Slicer's event loop keeps the interpreter between its calls into Python; the threads that read get it while this sleeps.
+        # Slicer's event loop keeps the interpreter between its calls into Python; the threads that wait get it while this sleeps.
         time.sleep(_YIELD_S)
         events, self._left_over = self._left_over, []
         was_running = self.is_running
         while self._process is not None and self.is_running == was_running:
-            try:
-                message = self._process.messages.get_nowait()
-            except queue.Empty:
+            message = self._process.output.next()
+            if message is None:
                 break
             events += self._handle(message)
         return events
@@ -213,11 +182,10 @@ class WorkerClient:
     def events(self) -> Iterator[Event]:
         """The events of the run as they come, until it has ended."""
         while self.is_running or self._left_over:
-            yield from self.poll()
-            if self.is_running and self._process is not None:
-                # With a timeout, since Windows lets Ctrl-C through only between waits.
-                with suppress(queue.Empty):
-                    yield from self._handle(self._process.messages.get(timeout=0.2))
+            found = self.poll()
+            yield from found
+            if not found and self.is_running:
+                time.sleep(_PAUSE_S)
 
     def cancel(self) -> None:
         """End the run and its process tree now; `poll` then gives an `ErrorEvent` with exit code 130. No run, no effect."""
@@ -237,7 +205,7 @@ class WorkerClient:
         self._finish()
 
     def _send_request(self) -> None:
-        if self._process is not None and self._process.popen.poll() is not None:
+        if self._process is not None and self._process.output.has_ended:
             self._kill()
         if self._process is None:
             self._launch()
@@ -319,8 +287,7 @@ class WorkerClient:
     def _kill(self) -> None:
         process, self._process = self._process, None
         if process is not None:
-            kill_tree(process.popen)
-            process.close()
+            process.end()
 
     def _finish(self) -> None:
         """Forget the run; its blocks are freed whether or not they were opened."""
