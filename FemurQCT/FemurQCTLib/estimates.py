@@ -15,8 +15,9 @@ from .segments import FEMUR, key
 if TYPE_CHECKING:
     from DeepVolumetryLib.image import Image
 
-    from .measurements import FemurMeasurements, SideMeasured
+    from .measurements import FemurMeasurements
     from .parameters import Parameters
+    from .side import SideMeasured
     from .strength import Model
 
 TITLES = {"fall": "fall on the side", "stance": "one-legged stance"}

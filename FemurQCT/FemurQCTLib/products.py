@@ -9,9 +9,10 @@ import numpy as np
 
 from DeepVolumetryLib.zeros import lazy_zeros
 
-from .measurements import FemurMeasurements, SideMeasured
+from .measurements import FemurMeasurements
 from .regions import planes_to_dict
 from .segments import REGIONS, key
+from .side import SideMeasured
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -1,4 +1,4 @@
-"""A head made of balls, and a network that tells its parts by their brightness: no trained weights are needed for tests of the method."""
+"""A head made of balls, as images and as labels, and a network that tells its parts by their brightness: no trained weights are needed."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ SEQUENCES = ("t1", "t1ce", "t2", "flair")
 BRAIN_RADII_MM = (56.0, 64.0, 44.0)
 TUMOR_RAS_MM = (18.0, -12.0, 6.0)
 RADIUS_MM = {"WT": 22.0, "TC": 15.0, "ET": 10.0}
+LABEL_MAP_SIZE = (72, 84, 76)
 VOLUME_ML = {target: 4 / 3 * np.pi * radius**3 / 1000 for target, radius in RADIUS_MM.items()}
 # brightness of each sequence in the brain, and what WT, TC and ET add to it
 _BRAIN = {"t1": 300.0, "t1ce": 310.0, "t2": 200.0, "flair": 250.0}
@@ -44,6 +45,34 @@ def head(grid: Image | None = None, tumor=TUMOR_RAS_MM, sequences=SEQUENCES) -> 
                 voxels = voxels + added * np.clip((radius - distance) / blur + 0.5, 0, 1)
         images[name] = grid.with_voxels(np.where(inside, voxels, 0).astype(np.float32))
     return images
+
+
+def label_map() -> np.ndarray:
+    """A small head in R, A, S order with FreeSurfer's values: balls in balls, a fluid gap between the hemispheres."""
+    k, j, i = (axis - (n - 1) / 2 for axis, n in zip(np.indices(LABEL_MAP_SIZE), LABEL_MAP_SIZE, strict=True))
+    radius = np.sqrt((k / 0.9) ** 2 + j**2 + i**2)
+    labels = np.zeros(LABEL_MAP_SIZE, np.uint16)
+    for outer, value in ((36, 507), (33, 515), (31, 24), (28, 3), (23, 2)):
+        labels[radius < outer] = value
+    right = i > 0
+    for left, other in ((2, 41), (3, 42)):
+        labels[(labels == left) & right] = other
+    labels[(np.abs(i) < 1) & (radius < 31) & (radius > 14)] = 24
+    labels[np.sqrt((np.abs(i) - 7) ** 2 + (j / 3) ** 2 + k**2) < 4] = 4
+    return labels
+
+
+def patient() -> tuple[Image, Image, Image]:
+    """FLAIR, T1ce and labels: a ball of enhancing tumor around necrosis in edema, bright where it should be."""
+    k, j, i = (axis - place for axis, place in zip(np.indices((40, 60, 50)), (20, 30, 25), strict=True))
+    brain = (k / 19) ** 2 + (j / 28) ** 2 + (i / 23) ** 2 < 1
+    radius = np.sqrt(k**2 + (j - 8) ** 2 + i**2)
+    labels = np.select([radius < 4, radius < 7, radius < 11], [1, 4, 2], 0).astype(np.uint8)
+    noise = np.random.default_rng(0).normal(0, 20, (2, *brain.shape))
+    flair = np.where(brain, 300 + 200 * (labels > 0) + noise[0], 0).astype(np.float32)
+    t1ce = np.where(brain, 300 + 300 * (labels == 4) + noise[1], 0).astype(np.float32)
+    image = Image.from_spacing(flair, (1, 1, 1))
+    return image, image.with_voxels(t1ce), image.with_voxels(labels)
 
 
 def write_bundle(folder: Path, networks=("unet",), trained: bool = True) -> Path:

@@ -1,14 +1,20 @@
-"""A patient made of balls, on any grid, and networks that tell tissues by their brightness: no weights are needed for these tests."""
+"""A patient made of balls, networks that tell tissues by their brightness, a module with a bundle, a client of the worker."""
 
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 
+import bundle_toys
 import numpy as np
 import pytest
+import worker_toys
 
+from DeepVolumetryLib.bundle import write_manifest
+from DeepVolumetryLib.engine.client import WorkerClient
 from DeepVolumetryLib.image import Image
+from DeepVolumetryLib.modules import ModuleEntry
 
 KIDNEY_RADIUS_MM = 27.0
 KIDNEYS_RAS = {"left": (-58.0, 5.0, 3.0), "right": (62.0, 2.0, -6.0)}
@@ -117,3 +123,49 @@ def any_grid():
 def any_classifier():
     """Function of {class: HU from which on it is chosen} that gives a network."""
     return brightness_classifier
+
+
+@pytest.fixture
+def a_home_of_its_own(tmp_path, monkeypatch):
+    monkeypatch.setenv("DEEPVOLUMETRY_HOME", str(tmp_path / "home"))
+    return tmp_path / "home"
+
+
+@pytest.fixture
+def a_bundle(tmp_path):
+    return bundle_toys.make_bundle(tmp_path / "mine" / "my_kidneys")
+
+
+@pytest.fixture
+def a_module(tmp_path, monkeypatch):
+    """An installed module with one bundle that ships."""
+    root = tmp_path / "installed"
+    (root / "BundleToyLib").mkdir(parents=True)
+    (root / "BundleToyLib" / "__init__.py").touch()
+    shipped = bundle_toys.make_bundle(root / "Resources" / "Models" / "shipped_kidneys")
+    write_manifest(root / "Resources" / "BundleToy" / "manifest.json", [shipped])
+    monkeypatch.syspath_prepend(root)
+    return ModuleEntry("bundletoy", "BundleToy", "BundleToyLib")
+
+
+@pytest.fixture
+def the_toy_is_installed(monkeypatch):
+    monkeypatch.syspath_prepend(worker_toys.TOY_FOLDER)
+
+
+@pytest.fixture
+def a_client():
+    with WorkerClient() as client:
+        yield client
+
+
+@pytest.fixture
+def a_volume():
+    voxels = np.random.default_rng(0).random((3, 4, 5)).astype(np.float32)
+    return Image.from_spacing(voxels, (1, 2, 3), modality="CT", uid="1.2.3", name="phantom")
+
+
+@pytest.fixture
+def no_block_is_left():
+    yield
+    assert not worker_toys.blocks_of(os.getpid())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import glioma_toys
 import numpy as np
 import pytest
 import SimpleITK as sitk
@@ -12,39 +13,17 @@ import torch
 from DeepVolumetryLib.bundle import Bundle
 from DeepVolumetryLib.errors import InputError
 from DeepVolumetryLib.image import Image
-from DeepVolumetryLib.phantom.brain_tissues import INDEX, draw
+from DeepVolumetryLib.phantom.brain_tissues import INDEX
 from GliomaUncertaintyLib import synthesis
-from GliomaUncertaintyLib.intensity import HIGHEST, LOWEST
 from GliomaUncertaintyLib.networks import architecture, build, nested
 from GliomaUncertaintyLib.training.__main__ import main
-from GliomaUncertaintyLib.training.acquisition import acquire, normalized, thick_slices, varied
 from GliomaUncertaintyLib.training.export import export
 from GliomaUncertaintyLib.training.loss import log_probabilities, nested_dice_cross_entropy
 from GliomaUncertaintyLib.training.pack import Case, Head, load_pack, make_case, make_head, save_pack
-from GliomaUncertaintyLib.training.real import real_slab
 from GliomaUncertaintyLib.training.run import TrainingConfig, train
 from GliomaUncertaintyLib.training.samples import Anatomy, SampleSettings, draw_batch, nested_targets, present_sequences
-from GliomaUncertaintyLib.training.scene import Grid, Pose, compose, random_pose
-from GliomaUncertaintyLib.training.transplant import transplant
-from GliomaUncertaintyLib.training.tumor import CORE_LEVEL, EDEMA, EDEMA_LEVEL, ENHANCING, FAR_MM, NONE, grow, parts_at
 
-SIZE = (72, 84, 76)
 SETTINGS = {"pack": "pack.npz"}
-
-
-def a_label_map() -> np.ndarray:
-    """A small head in R, A, S order with FreeSurfer's values: balls in balls, a fluid gap between the hemispheres."""
-    k, j, i = (axis - (n - 1) / 2 for axis, n in zip(np.indices(SIZE), SIZE, strict=True))
-    radius = np.sqrt((k / 0.9) ** 2 + j**2 + i**2)
-    labels = np.zeros(SIZE, np.uint16)
-    for outer, value in ((36, 507), (33, 515), (31, 24), (28, 3), (23, 2)):
-        labels[radius < outer] = value
-    right = i > 0
-    for left, other in ((2, 41), (3, 42)):
-        labels[(labels == left) & right] = other
-    labels[(np.abs(i) < 1) & (radius < 31) & (radius > 14)] = 24
-    labels[np.sqrt((np.abs(i) - 7) ** 2 + (j / 3) ** 2 + k**2) < 4] = 4
-    return labels
 
 
 def as_image(voxels: np.ndarray, name: str = "") -> Image:
@@ -53,20 +32,12 @@ def as_image(voxels: np.ndarray, name: str = "") -> Image:
 
 @pytest.fixture(scope="module")
 def a_head() -> Head:
-    return make_head("a head", 0, as_image(a_label_map()))
+    return make_head("a head", 0, as_image(glioma_toys.label_map()))
 
 
 @pytest.fixture(scope="module")
 def a_case() -> Case:
-    """A ball of enhancing tumor around necrosis in edema, bright where it should be."""
-    k, j, i = (axis - place for axis, place in zip(np.indices((40, 60, 50)), (20, 30, 25), strict=True))
-    brain = (k / 19) ** 2 + (j / 28) ** 2 + (i / 23) ** 2 < 1
-    radius = np.sqrt(k**2 + (j - 8) ** 2 + i**2)
-    labels = np.select([radius < 4, radius < 7, radius < 11], [1, 4, 2], 0).astype(np.uint8)
-    noise = np.random.default_rng(0).normal(0, 20, (2, *brain.shape))
-    flair = np.where(brain, 300 + 200 * (labels > 0) + noise[0], 0).astype(np.float32)
-    t1ce = np.where(brain, 300 + 300 * (labels == 4) + noise[1], 0).astype(np.float32)
-    return make_case("patient 1", as_image(flair), as_image(t1ce), as_image(labels))
+    return make_case("patient 1", *glioma_toys.patient())
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +53,7 @@ def generator(seed: int = 0) -> np.random.Generator:
 
 
 def test_a_head_is_cropped_to_its_brain_and_knows_its_sides(a_head):
-    assert all(n <= m for n, m in zip(a_head.tissue.shape, SIZE, strict=True))
+    assert all(n <= m for n, m in zip(a_head.tissue.shape, glioma_toys.LABEL_MAP_SIZE, strict=True))
     middle = np.array(a_head.tissue.shape) / 2
     a, b, c, d = a_head.midplane
     assert abs(c) > 0.99 and np.sign(c) > 0  # the right is where i is large
@@ -102,7 +73,7 @@ def test_a_map_without_white_matter_or_at_another_spacing_is_refused():
     with pytest.raises(InputError, match="no white matter"):
         make_head("x", 0, as_image(np.ones((5, 5, 5), np.uint8)))
     with pytest.raises(InputError, match=r"2x2x2 mm\. Resample"):
-        make_head("x", 0, Image.from_spacing(a_label_map(), (2, 2, 2)))
+        make_head("x", 0, Image.from_spacing(glioma_toys.label_map(), (2, 2, 2)))
 
 
 def test_a_real_case_keeps_its_brain_and_merges_non_enhancing_into_necrosis(a_case):
@@ -118,113 +89,6 @@ def test_a_pack_gives_back_what_was_saved_and_nothing_held_out(a_pack, a_head, a
     held_out, none = load_pack(a_pack, (0, 1), ("patient 1",))
     assert [head.name for head in held_out] == ["a head"]
     assert none == []
-
-
-def parts_of(tumor, head: Head) -> torch.Tensor:
-    grid = Grid(head.tissue.shape, (1.0, 1.0, 1.0))
-    pose = Pose(np.eye(3), (np.array(head.tissue.shape) - 1) / 2)
-    soft = torch.from_numpy(np.isin(head.tissue, [INDEX["white"], INDEX["cortex"]]))
-    hull = torch.from_numpy(head.rim < 0)
-    return parts_at(tumor.at(pose.applied(grid.points())), torch.zeros(2, 1, 1, 1), hull, soft)
-
-
-@pytest.mark.parametrize("seed", range(6))
-def test_a_grown_tumor_stays_in_the_brain_and_edema_out_of_the_fluid(a_head, seed):
-    parts = parts_of(grow(a_head, generator(seed)), a_head)
-    assert (parts != NONE).any()
-    assert not parts[torch.from_numpy(a_head.rim >= 0)].any()
-    fluid = torch.from_numpy(np.isin(a_head.tissue, [INDEX["ventricle"], INDEX["csf"]]))
-    assert not (parts[fluid] == EDEMA).any()
-
-
-def test_a_tumor_is_as_large_as_it_says_and_the_same_for_the_same_seed(a_head):
-    tumor, again = grow(a_head, generator(3)), grow(a_head, generator(3))
-    assert torch.equal(tumor.levels, again.levels)
-    measured = torch.bincount(parts_of(tumor, a_head).reshape(-1).int(), minlength=5)[1:].numpy() / 1000
-    assert measured.sum() == pytest.approx(tumor.volumes_ml.sum(), rel=0.25)
-
-
-def test_far_from_the_tumor_its_levels_are_far(a_head):
-    tumor = grow(a_head, generator(1))
-    assert (tumor.at(torch.full((3, 2, 2, 2), 500.0)) == FAR_MM).all()
-
-
-def test_tumors_of_all_grades_are_drawn(a_head):
-    tumors = [grow(a_head, generator(seed)) for seed in range(24)]
-    enhancing = np.array([tumor.volumes_ml[ENHANCING - 1] > 0 for tumor in tumors])
-    assert 0.4 < enhancing.mean() < 0.95
-    assert any(tumor.push > 0 for tumor in tumors) and any(tumor.push == 0 for tumor in tumors)
-
-
-def test_a_real_shape_is_set_into_another_head_at_about_its_size(a_case, a_head):
-    tumor = transplant(a_case, a_head, generator(0))
-    true_ml = np.array([(a_case.labels == value).sum() for value in (1, 2, 4)]).sum() / 1000
-    assert 0.3 * true_ml < tumor.volumes_ml.sum() < 2.5 * true_ml
-    assert tumor.levels[CORE_LEVEL].min() < 0 and tumor.levels[EDEMA_LEVEL].min() < 0
-    empty = Case("healthy", a_case.images, a_case.brain, np.zeros_like(a_case.labels))
-    with pytest.raises(InputError, match="healthy has no tumor"):
-        transplant(empty, a_head, generator(0))
-
-
-def test_a_slab_shows_the_tumor_that_it_was_posed_for(a_head):
-    grid = Grid((4, 80, 76), (2.0, 1.0, 1.0))
-    seen = 0
-    for seed in range(6):
-        rng = generator(seed)
-        tumor = grow(a_head, rng)
-        scene = compose(a_head, tumor, grid, random_pose(a_head, rng, tumor, reach=0.3), rng)
-        seen += bool(scene.parts.any())
-        assert not scene.parts[~scene.brain].any()
-        assert float(scene.infiltration.min()) >= 0 and float(scene.infiltration.max()) <= 1
-    assert seen >= 5
-
-
-def test_mass_effect_pushes_tissue_away_from_the_tumor(a_head):
-    tumor = next(t for t in (grow(a_head, generator(seed)) for seed in range(20)) if t.push > 1)
-    grid = Grid(a_head.tissue.shape, (1.0, 1.0, 1.0))
-    pose = Pose(np.eye(3), (np.array(a_head.tissue.shape) - 1) / 2)
-    flat = type(tumor)(tumor.levels, tumor.origin, tumor.center, tumor.radius, 0.0, tumor.volumes_ml)
-    pushed, still = ((compose(a_head, t, grid, pose, generator(0)).parts != NONE).sum() for t in (tumor, flat))
-    assert pushed > 1.02 * still
-
-
-def a_scene(head: Head, seed: int = 3):
-    rng = generator(seed)
-    tumor = grow(head, rng)
-    grid = Grid(head.tissue.shape, (1.0, 1.0, 1.0))
-    scene = compose(head, tumor, grid, Pose(np.eye(3), (np.array(head.tissue.shape) - 1) / 2), rng)
-    return tumor, grid, scene, rng
-
-
-def test_a_slab_is_scaled_about_as_the_whole_brain_would_be(a_head):
-    tumor, grid, scene, rng = a_scene(a_head)
-    contrast = varied(draw(rng), rng)
-    images = normalized(acquire(scene, contrast, grid, rng), scene, contrast, a_head, tumor, rng)
-    inside = images[:, scene.brain]
-    assert inside.mean(1).abs().max() < 0.6
-    assert inside.std(1).min() > 0.6 and inside.std(1).max() < 1.5
-    assert float(images.min()) >= LOWEST and float(images.max()) <= HIGHEST
-    assert not images[:, ~scene.brain].any()
-
-
-def test_thick_slices_keep_the_mean_and_blur_along_their_axis_only():
-    image = torch.zeros(12, 8, 8)
-    image[6, 4, 4] = 1
-    thick = thick_slices(image, 0, 3.0, generator(0))
-    assert (thick[:, 4, 4] > 0).sum() > 2
-    assert not thick[:, :4].any()
-    even = thick_slices(torch.ones(12, 8, 8), 0, 3.3, generator(1))
-    assert torch.allclose(even, torch.ones(12, 8, 8), atol=1e-5)
-    assert thick_slices(image, 0, 1.0, generator(0)) is image
-
-
-def test_a_real_slab_has_flair_and_t1ce_and_its_tumor(a_case):
-    grid = Grid((4, 64, 56), (2.0, 1.0, 1.0))
-    images, targets, brain = real_slab(a_case, grid, generator(2), tumor_share=1.0)
-    assert not images[0].any() and not images[2].any()
-    assert images[1].any() and images[3].any() and targets[0].any()
-    assert (targets[0] >= targets[1] - 1e-5).all() and (targets[1] >= targets[2] - 1e-5).all()
-    assert not images[:, ~brain].any()
 
 
 @pytest.mark.parametrize("real", [0.0, 1.0])
@@ -361,7 +225,7 @@ def write_nifti(path, voxels: np.ndarray) -> None:
 
 def test_packing_from_folders(tmp_path, capsys):
     for number in range(2):
-        write_nifti(tmp_path / "heads" / f"{number}.nii.gz", a_label_map())
+        write_nifti(tmp_path / "heads" / f"{number}.nii.gz", glioma_toys.label_map())
     brain = np.ones((10, 10, 10), np.int16)
     case = tmp_path / "cases" / "brats_2013_a"
     case.mkdir(parents=True)
@@ -377,7 +241,7 @@ def test_packing_from_folders(tmp_path, capsys):
 
 
 def test_a_synthesized_study_has_four_sequences_and_the_truth_on_one_grid():
-    labels = as_image(a_label_map(), "head")
+    labels = as_image(glioma_toys.label_map(), "head")
     images, truth = synthesis.synthesize_study(labels, seed=3)
     assert tuple(images) == ("t1", "t1ce", "t2", "flair")
     assert all(image.same_grid(truth) and image.modality == "MR" for image in images.values())
@@ -388,7 +252,7 @@ def test_a_synthesized_study_has_four_sequences_and_the_truth_on_one_grid():
 
 
 def test_a_study_can_be_healthy_or_take_the_shape_of_a_label_map():
-    labels = as_image(a_label_map(), "head")
+    labels = as_image(glioma_toys.label_map(), "head")
     _, healthy = synthesis.synthesize_study(labels, 0, "none")
     assert not healthy.voxels.any()
     shape = np.zeros((30, 30, 30), np.uint8)
