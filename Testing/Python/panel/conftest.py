@@ -28,7 +28,7 @@ def slicer_app():
 
 @pytest.fixture(autouse=True)
 def garbage_of_this_thread(slicer_app):
-    """Widgets and VTK objects in reference cycles go in this thread; the ones that read from the worker would delete them as well."""
+    """Widgets and VTK objects in reference cycles go with the test that made them, in this thread."""
     gc.disable()
     yield
     gc.collect()
