@@ -76,6 +76,22 @@ function(slicer_add_python_unittest)
   record_files(test ${MY_SCRIPT} ${MY_SCRIPT})
 endfunction()
 
+# Plain files: to the build tree and into the package.
+function(configure_file source target)
+  if(NOT EXISTS ${source})
+    message(FATAL_ERROR "${source} is copied but does not exist")
+  endif()
+  record(copied ${source} ${target})
+endfunction()
+
+function(install)
+  cmake_parse_arguments(MY "" "DESTINATION;COMPONENT" "FILES" ${ARGN})
+  no_unknown_keywords(install ${MY_UNPARSED_ARGUMENTS})
+  foreach(file ${MY_FILES})
+    record(installed ${file} ${MY_DESTINATION})
+  endforeach()
+endfunction()
+
 set(BUILD_TESTING ON)
 set(CMAKE_CURRENT_SOURCE_DIR ${ROOT})
 include(${ROOT}/CMakeLists.txt)

@@ -65,6 +65,19 @@ def test_shared_library_is_installed_beside_the_modules_as_a_package(an_extensio
     assert an_extension_build["destination"]["DeepVolumetryLib"] == ["lib/Slicer/qt-scripted-modules/DeepVolumetryLib"]
 
 
+def test_codes_and_colors_that_the_modules_share_are_installed_where_the_library_looks(an_extension_build):
+    from DeepVolumetryLib.image_io.terminology import RESOURCES
+
+    shared = files_in(RESOURCES)
+    modules = "lib/Slicer/qt-scripted-modules"
+    installed = {Path(file).relative_to(ROOT).as_posix(): folder for file, (folder,) in an_extension_build["installed"].items()}
+    assert installed == {file: f"{modules}/{Path(file).parent.as_posix()}" for file in shared}
+    copied = {Path(file).relative_to(ROOT).as_posix(): Path(target).as_posix() for file, (target,) in an_extension_build["copied"].items()}
+    assert all(copied[file].endswith(f"{modules}/{file}") for file in shared)
+    of_modules = {Path(*Path(file).parts[1:]).as_posix() for module in MODULES for file in listed(an_extension_build, module)}
+    assert not shared & of_modules  # the Resources of modules are merged into the same folder
+
+
 def test_every_module_is_built(an_extension_build):
     assert MODULES and sorted(an_extension_build["module"]) == MODULES
 
