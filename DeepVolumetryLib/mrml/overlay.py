@@ -5,13 +5,14 @@ In the scene they are whole numbers (docs/decisions/0008-maps-in-the-scene.md); 
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import slicer
 from numpy.typing import NDArray
 
-from ..image_io.terminology import RESOURCES
+from ..image_io.color_table import UNCERTAINTY
 from ..result import Result
 from .nodes import find_or_add_node
 from .volumes import local_matrix, set_voxels
@@ -20,7 +21,6 @@ ROLE = "uncertainty"
 PROBABILITY = "probability"
 MAP = "map"
 _COLORS_NAME = "DeepVolumetry Uncertainty"
-_COLORS_FILE = RESOURCES / "ColorTables" / "DeepVolumetryUncertainty.ctbl"
 _VISIBLE_FROM = 10.0
 _OPACITY = 0.6
 _LEGEND_SIZE, _LEGEND_POSITION = (0.07, 0.4), (0.97, 0.5)  # of the view; 0 is left and bottom, 1 is right and top
@@ -96,7 +96,7 @@ def _create_display(node: Any) -> None:
     display = _windowed_display()
     display.SetAutoThreshold(False)
     display.SetInterpolate(False)
-    display.SetAndObserveColorNodeID(_color_table().GetID())
+    display.SetAndObserveColorNodeID(color_table(_COLORS_NAME, UNCERTAINTY).GetID())
     node.SetAndObserveDisplayNodeID(display.GetID())
     set_visible_from(node, _VISIBLE_FROM)
     add_legend(node, "Uncertainty")
@@ -132,14 +132,14 @@ def _whole_numbers(values: NDArray[Any], scale: float = 1) -> NDArray[np.uint8]:
     return rounded
 
 
-def _color_table() -> Any:
-    """The color table of the scene; read from its file once, then saved with the scene."""
-    node = slicer.util.getFirstNodeByClassByName("vtkMRMLColorTableNode", _COLORS_NAME)
+def color_table(name: str, path: Path) -> Any:
+    """A color table of the scene by its name; read from its file once, then saved with the scene."""
+    node = slicer.util.getFirstNodeByClassByName("vtkMRMLColorTableNode", name)
     if node is None:
-        node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLColorTableNode", _COLORS_NAME)
+        node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLColorTableNode", name)
         reader = slicer.vtkMRMLColorTableStorageNode()
-        reader.SetFileName(str(_COLORS_FILE))
+        reader.SetFileName(str(path))
         reader.ReadData(node)
-        node.SetName(_COLORS_NAME)
+        node.SetName(name)
         node.SetAttribute("Category", "DeepVolumetry")
     return node

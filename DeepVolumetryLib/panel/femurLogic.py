@@ -124,7 +124,8 @@ class FemurLogic(SegmentationLogic):
         """Lay the density over the image in all slice views, or take it away."""
         if self.nodes is None or self.inputNode is None:
             return
-        from DeepVolumetryLib.mrml.overlay import add_legend, show_as_foreground
+        from DeepVolumetryLib.image_io.color_table import DENSITY
+        from DeepVolumetryLib.mrml.overlay import add_legend, color_table, show_as_foreground
 
         node = self.nodes.maps.get(_DENSITY)
         if not isShown or node is None or node.GetScene() is None:
@@ -132,7 +133,7 @@ class FemurLogic(SegmentationLogic):
             show_as_foreground(node, self.inputNode)
             return
         display = node.GetDisplayNode()
-        display.SetAndObserveColorNodeID(_colors().GetID())
+        display.SetAndObserveColorNodeID(color_table(_COLORS_NAME, DENSITY).GetID())
         display.SetThreshold(1, 5000)
         display.SetApplyThreshold(True)
         display.SetWindowLevelMinMax(0, 1000)
@@ -245,16 +246,6 @@ class FemurLogic(SegmentationLogic):
         self._update(())
         self.onMeasured()
         return " ".join(warnings) or _("Done. The estimates are in the table; they are of a linear model, not a measurement.")
-
-
-def _colors() -> Any:
-    """The colors of density: Slicer's rainbow as a node of the scene's own, there in every host."""
-    node = slicer.util.getFirstNodeByClassByName("vtkMRMLColorTableNode", _COLORS_NAME)
-    if node is None:
-        node = slicer.mrmlScene.AddNewNodeByClass("vtkMRMLColorTableNode", _COLORS_NAME)
-        node.SetTypeToReverseRainbow()
-        node.SetName(_COLORS_NAME)
-    return node
 
 
 def _same(row, rows) -> bool:

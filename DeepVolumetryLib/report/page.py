@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from reportlab.lib import colors
 from reportlab.lib.enums import TA_RIGHT
 from reportlab.lib.pagesizes import A4
@@ -21,6 +22,7 @@ from reportlab.pdfbase.ttfonts import TTFError, TTFont
 from reportlab.pdfgen.canvas import Canvas
 from reportlab.platypus import Flowable
 
+from ..image_io.color_table import uncertainty_colors
 from .plates import Plate
 from .report import RESEARCH_ONLY
 
@@ -34,8 +36,7 @@ _FILES = {
     "matplotlib": {REGULAR: "DejaVuSans.ttf", BOLD: "DejaVuSans-Bold.ttf"},
     "reportlab": {REGULAR: "Vera.ttf", BOLD: "VeraBd.ttf"},
 }
-# matplotlib's inferno, from 0 to 100 in steps of 10: the colors of the uncertainty
-_INFERNO = ("#000004", "#160b39", "#420a68", "#6a176e", "#932667", "#bc3754", "#dd513a", "#f37819", "#fca50a", "#f6d746", "#fcffa4")
+_STOPS = 11
 
 
 @cache
@@ -172,7 +173,9 @@ class Picture(Flowable):
     def _colors(self) -> None:
         left, high = self._wide + 2 * mm, self._high - 8
         canvas = self.canv
-        stops = [colors.HexColor(color) for color in _INFERNO]
+        table = uncertainty_colors()
+        chosen = table[np.linspace(0, len(table) - 1, _STOPS).round().astype(int)]
+        stops = [colors.Color(*(channel / 255 for channel in color)) for color in chosen.tolist()]
         canvas.saveState()
         path = canvas.beginPath()
         path.rect(left, 0, 2.4 * mm, high)

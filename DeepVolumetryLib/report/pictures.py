@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..image import Image
+from ..image_io.color_table import uncertainty_colors
 from ..measure.volumes import bounding_box
 from .report import RESEARCH_ONLY, Report
 from .words import interval_text, number_text, unit_text
@@ -31,7 +32,6 @@ if TYPE_CHECKING:
 # Axis of the canonical (S, A, R) array that is held fixed, and the letters at the left, right and top of the picture.
 PLANES = (("Axial", 0, ("R", "L", "A")), ("Coronal", 1, ("R", "L", "S")), ("Sagittal", 2, ("A", "P", "S")))
 PAPER, PANEL, TEXT, FAINT, ACCENT = "#0b0f14", "#121923", "#e8edf2", "#8494a5", "#4fb3d9"
-COLORS = "inferno"
 _MARGIN_MM = 45.0
 _LONG_NAME = 24
 _SHOWN_FROM = 10.0  # fainter uncertainty than this only hides the image
@@ -116,7 +116,7 @@ class _View:
         if heat:
             hottest = np.maximum.reduce([self.plane(values, axis, index, frame) for values in heat.values()])
             shown = np.ma.masked_less(hottest, _SHOWN_FROM)
-            drawn = axes.imshow(shown, cmap=COLORS, vmin=0, vmax=100, alpha=0.8, extent=extent, interpolation="nearest")
+            drawn = axes.imshow(shown, cmap=colormap(), vmin=0, vmax=100, alpha=0.8, extent=extent, interpolation="nearest")
         if outlines:
             rows, columns = (np.arange(n) + 0.5 for n in gray.shape)
             for spec in self.specs:
@@ -263,6 +263,13 @@ def window(image: Image, masks: Iterable[NDArray[Any]] = ()) -> tuple[float, flo
         inside = np.logical_or.reduce([mask[step] for mask in masks] or [np.zeros(few.shape, bool)])
         return _BONE_HU if inside.any() and np.percentile(few[inside], 90) > _CORTEX_HU else _SOFT_TISSUE_HU
     return low, high if high > low else low + 1
+
+
+def colormap() -> Any:
+    """The colors of uncertainty, those of Slicer's views."""
+    from matplotlib.colors import ListedColormap
+
+    return ListedColormap(uncertainty_colors() / 255.0)
 
 
 def _letters(axes: Axes, letters: tuple[str, str, str]) -> None:

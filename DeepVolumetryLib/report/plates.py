@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from .pictures import PLANES, _figure, _View
+from .pictures import PLANES, _figure, _View, colormap
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -134,7 +134,7 @@ def _show_picture(axes: Any, part: Result, heat: bool) -> None:
     axes.imshow(gray, cmap="gray", extent=extent, interpolation="bilinear")
     if heat and part.uncertainty:
         hottest = np.maximum.reduce([values.squeeze(axis=thin) for values in part.uncertainty.values()])
-        axes.imshow(np.ma.masked_less(hottest, 10), cmap="inferno", vmin=0, vmax=100, alpha=0.8, extent=extent, interpolation="nearest")
+        axes.imshow(np.ma.masked_less(hottest, 10), cmap=colormap(), vmin=0, vmax=100, alpha=0.8, extent=extent, interpolation="nearest")
     rows, columns = (np.arange(n) + 0.5 for n in gray.shape)
     for spec in part.specs:
         mask = part.segments.get(spec.key)

@@ -10,6 +10,7 @@ import numpy as np
 
 from DeepVolumetryLib.bundle import find_bundle
 from DeepVolumetryLib.errors import DeepVolumetryError
+from DeepVolumetryLib.image_io.color_table import uncertainty_colors
 
 from .model import volume_model
 from .outlines import masks_for_volume, parts_by_view
@@ -153,8 +154,11 @@ def _show(axes: Axes, part: Result, picture: Picture, heat: bool) -> None:
     extent = (0, width, height, 0)
     axes.imshow(picture.gray, cmap="gray", vmin=0, vmax=255, extent=extent, interpolation="bilinear")
     if heat:
+        from matplotlib.colors import ListedColormap
+
+        colors = ListedColormap(uncertainty_colors() / 255.0)
         uncertainty = np.ma.masked_less(picture.seen(part.uncertainty[KEY]), _SHOWN_FROM)
-        axes.imshow(uncertainty, cmap="inferno", vmin=0, vmax=100, alpha=0.75, extent=extent, interpolation="nearest")
+        axes.imshow(uncertainty, cmap=colors, vmin=0, vmax=100, alpha=0.75, extent=extent, interpolation="nearest")
     mask = picture.seen(part.segments[KEY])
     if mask.any() and not mask.all():
         rows, columns = ((np.arange(count) + 0.5) * step for count, step in zip(mask.shape, picture.pixel_mm, strict=True))
