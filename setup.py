@@ -22,5 +22,10 @@ for module in MODULES:
         packages.append(name)
         package_dir[name] = folder.as_posix()
 
+for folder in (Path("Resources", "ColorTables"), Path("Resources", "Terminologies")):  # what the modules share
+    name = ".".join(folder.parts)
+    packages.append(name)
+    package_dir[name] = folder.as_posix()
+
 resources_of_modules = {name: ["**/*"] for name in packages if name.startswith("Resources.")}
 setup(packages=packages, package_dir=package_dir, package_data={"*": ["*.json", "*.ui", "requirements.txt"], **resources_of_modules})

@@ -6,6 +6,7 @@ import ast
 import json
 import re
 import struct
+import subprocess
 import sys
 from pathlib import Path
 
@@ -84,6 +85,19 @@ def test_slicer_is_asked_for_no_torch_and_no_exact_versions(module):
 def test_package_installs_the_library_of_every_module():
     listed = re.search(r"^MODULES = (\(.*?\))$", (ROOT / "setup.py").read_text(encoding="utf-8"), re.MULTILINE)
     assert sorted(ast.literal_eval(listed.group(1))) == MODULES
+
+
+def test_a_wheel_holds_models_codes_and_colors_where_the_libraries_look(tmp_path):
+    command = [sys.executable, "setup.py", "--quiet", "build_py", "--build-lib", str(tmp_path)]
+    run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    shared = [ROOT / "Resources" / name for name in ("ColorTables", "Terminologies")]
+    own = [ROOT / module / "Resources" / name for module in MODULES for name in ("Models", module)]
+    wanted = {
+        path.relative_to(next(p for p in path.parents if p.name == "Resources")) for top in [*shared, *own] for path in top.rglob("*.*")
+    }
+    built = {path.relative_to(tmp_path / "Resources") for path in (tmp_path / "Resources").rglob("*")}
+    assert wanted - built == set()
 
 
 def test_no_layer_is_without_import_rules(the_project):
