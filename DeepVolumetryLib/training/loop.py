@@ -14,7 +14,10 @@ import torch
 from torch import Tensor
 from torch.nn import Module
 
+from ..errors import DeepVolumetryError
+
 Batch = tuple[Tensor, Tensor, Tensor]
+_MOST_BROKEN = 50
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,9 @@ def train(
 
     Returns:
         {"step", "seconds", "loss", "done"}.
+
+    Raises:
+        DeepVolumetryError: if there are only gradients that are not finite any more.
     """
     out.mkdir(parents=True, exist_ok=True)
     path = out / "checkpoint.pt"
@@ -81,6 +87,7 @@ def train(
         average, state = saved["average"], saved["state"]
     start, spent_before, last_save = time.monotonic(), state["seconds"], time.monotonic()
     recent: float | None = None
+    broken = 0
     network.train()
     for image, target, covered in batches(state["slice"]):
         elapsed = time.monotonic() - start
@@ -97,14 +104,22 @@ def train(
         value = loss(logits.float(), target.to(device), covered.to(device))
         optimizer.zero_grad(set_to_none=True)
         value.backward()
-        torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
-        optimizer.step()
+        norm = torch.nn.utils.clip_grad_norm_(network.parameters(), 5.0)
+        # bfloat16 now and then gives a gradient that is not finite: one such step would leave nothing but nan in the weights.
+        if torch.isfinite(norm):
+            optimizer.step()
+            broken = 0
+        elif (broken := broken + 1) >= _MOST_BROKEN:
+            raise DeepVolumetryError(
+                f"The training in {out} came apart: {broken} gradients in a row are not finite. Lower the learning rate."
+            )
         state["step"] += 1
         _average(average, network, min(settings.average, (1 + state["step"]) / (20 + state["step"])))
         number = float(value.detach())
-        recent = number if recent is None else 0.98 * recent + 0.02 * number
+        if math.isfinite(number):
+            recent = number if recent is None else 0.98 * recent + 0.02 * number
         if state["step"] % 25 == 0:
-            _log(out / "log.csv", state, recent, rate)
+            _log(out / "log.csv", state, math.nan if recent is None else recent, rate)
         _keep_snapshots(out, settings, state, average)
         if time.monotonic() - last_save > settings.save_minutes * 60:
             _save(path, network, optimizer, average, state)

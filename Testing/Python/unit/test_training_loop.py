@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from DeepVolumetryLib.errors import DeepVolumetryError
 from DeepVolumetryLib.training import loop
 from DeepVolumetryLib.training.loop import LoopSettings, dice_cross_entropy, schedule, train
 
@@ -182,3 +183,24 @@ def test_snapshots_are_kept_once_their_share_is_reached_and_differ(a_network, tm
     half, later = (torch.load(tmp_path / f"snapshot_{share}.pt", weights_only=True) for share in (50, 75))
     assert (half["state"]["step"], later["state"]["step"]) == (10, 15)
     assert not torch.equal(half["average"]["0.weight"], later["average"]["0.weight"])
+
+
+def broken_at(steps):
+    """A loss whose gradient is nan in some steps, counted from 0."""
+    numbers = count()
+
+    def loss(logits, target, covered):
+        return dice_cross_entropy(logits, target, covered) * (float("nan") if next(numbers) in steps else 1.0)
+
+    return loss
+
+
+def test_a_gradient_that_is_not_finite_changes_no_weight(a_network, tmp_path):
+    state = train(a_network, bright_is_foreground, broken_at({0, 3, 4}), ONE_HOUR, tmp_path, minutes=2)
+    assert all(torch.isfinite(value).all() for value in saved(tmp_path)["average"].values())
+    assert 0 < state["loss"] < 3
+
+
+def test_a_training_that_came_apart_is_stopped_with_advice(a_network, tmp_path):
+    with pytest.raises(DeepVolumetryError, match=r"50 gradients in a row are not finite. Lower the learning rate."):
+        train(a_network, bright_is_foreground, broken_at(range(5, 1000)), ONE_HOUR, tmp_path, minutes=60)

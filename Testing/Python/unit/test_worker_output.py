@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 import threading
 
 import pytest
@@ -15,11 +16,12 @@ pytestmark = pytest.mark.usefixtures("the_toy_is_installed")
 
 @pytest.fixture
 def collecting_threads():
-    """Threads in which garbage was collected, where every new object could be the reason for it."""
+    """Threads in which garbage was collected, where every new object could be the reason for it; not those of earlier tests."""
+    others = set(sys._current_frames()) - {threading.get_ident()}
     threads, threshold = set(), gc.get_threshold()
 
     def note(_phase, _info):
-        threads.add(threading.get_ident())
+        threads.update({threading.get_ident()} - others)
 
     gc.callbacks.append(note)
     gc.set_threshold(1, 1, 1)
