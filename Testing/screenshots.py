@@ -21,6 +21,7 @@ sys.path[:0] = [str(ROOT), *(str(ROOT / name) for name in LIBRARIES)]
 
 import screenshot  # noqa: E402
 import standins  # noqa: E402
+from PIL import Image as Picture  # noqa: E402
 from PySide6.QtGui import QImage  # noqa: E402
 from toy import toy_model  # noqa: E402
 
@@ -63,7 +64,7 @@ class Camera:
         """As `take`, with the axial slice view beside it that shows what the panel made it show."""
         import slicer
 
-        from DeepVolumetryLib.host.render import render_slices
+        from DeepVolumetryLib.host.render import Look, draw_slice
 
         panel = self.take(name, *sections)
         composite = slicer.util.getNodesByClass("vtkMRMLSliceCompositeNode")[0]
@@ -74,8 +75,9 @@ class Camera:
         slice_to_ras = slicer.util.arrayFromVTKMatrix(slicer.mrmlScene.GetNodeByID("vtkMRMLSliceNodeRed").GetSliceToRAS())
         shown = [node for node in slicer.util.getNodesByClass("vtkMRMLSegmentationNode") if node.GetDisplayNode().GetVisibility()]
         height = QImage(str(panel)).height()
-        view = render_slices(background, self.scratch / "view.png", shown[0], overlay, slice_to_ras[:3, 3], height, ("Axial",))
-        screenshot.beside(panel, view, panel)
+        view = draw_slice(Look(slice_to_ras[:3, 3]), background, height, shown[0], overlay, legend=True)
+        Picture.fromarray(view).save(self.scratch / "view.png")
+        screenshot.beside(panel, self.scratch / "view.png", panel)
 
     def wait(self, condition) -> None:
         import slicer

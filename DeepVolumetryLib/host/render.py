@@ -11,7 +11,6 @@ import os
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -21,9 +20,7 @@ from numpy.typing import NDArray
 from vtkmodules.util.numpy_support import vtk_to_numpy
 
 from ..errors import ResourceError
-from ..mrml.masks import segment_images, volumes_ml
 
-ORIENTATIONS = ("Axial", "Coronal", "Sagittal")
 _OFFSCREEN_WINDOWS = {"vtkEGLRenderWindow": "libEGL.so.1", "vtkOSOpenGLRenderWindow": "libOSMesa.so.8"}
 _OPACITY = 0.6
 Vector = Sequence[float]
@@ -46,40 +43,18 @@ class Look:
     middle: Vector | None = None
 
 
-def render_slices(
-    volume: Any,
-    out_png: str | os.PathLike,
-    segmentation: Any = None,
-    overlay: Any = None,
-    center_ras: Vector | None = None,
-    view_size: int = 420,
-    orientations: Sequence[str] = ORIENTATIONS,
-) -> Path:
-    """Slices of a whole volume side by side: axial, coronal, sagittal, with segments and an overlay if given.
-
-    Args:
-        volume: the volume node in the background; its window is used.
-        out_png: where the picture goes.
-        segmentation: segmentation node to draw; others in the scene are not drawn.
-        overlay: volume node laid over it, e.g. an uncertainty map; its color legend is in the last view.
-        center_ras: the point in world coordinates where the slices meet; the center of the largest segment, else of the volume.
-        view_size: width and height of one view in pixels.
-        orientations: the views, from left to right.
-
-    Raises:
-        ResourceError: if this machine cannot draw without a screen.
-    """
-    point = tuple(center_ras) if center_ras is not None else _middle(segmentation, volume)
-    looks = [Look(point, orientation) for orientation in orientations]
-    last = looks[-1]
-    pictures = [draw_slice(look, volume, view_size, segmentation, overlay, legend=look is last) for look in looks]
-    return _write_png(np.concatenate(pictures, axis=1), Path(out_png))
-
-
 def draw_slice(
     look: Look, volume: Any, size: int, segmentation: Any = None, overlay: Any = None, legend: bool = False
 ) -> NDArray[np.uint8]:
-    """One slice view as an RGB picture, shape (size, size, 3), rows from the top; arguments as for `render_slices`.
+    """One slice view as an RGB picture, shape (size, size, 3), rows from the top.
+
+    Args:
+        look: what the view shows.
+        volume: the volume node in the background; its window is used.
+        size: width and height in pixels.
+        segmentation: segmentation node to draw; others in the scene are not drawn.
+        overlay: volume node laid over it, e.g. an uncertainty map.
+        legend: draw the color legend of the overlay too.
 
     Raises:
         ResourceError: if this machine cannot draw without a screen.
@@ -225,28 +200,3 @@ def _hide_others(segmentation: Any) -> list[Any]:
     for display in hidden:
         display.SetVisibility(False)
     return hidden
-
-
-def _middle(segmentation: Any, volume: Any) -> tuple[float, ...]:
-    volumes = volumes_ml(segmentation) if segmentation else {}
-    if any(volumes.values()):
-        largest = max(volumes, key=volumes.__getitem__)
-        image = segment_images(segmentation, [largest])[largest]
-        k, j, i = np.argwhere(image.voxels).mean(axis=0)
-        return tuple((image.ijk_to_ras @ (i, j, k, 1))[:3])
-    bounds = np.zeros(6)
-    volume.GetRASBounds(bounds)
-    return tuple((bounds[::2] + bounds[1::2]) / 2)
-
-
-def _write_png(pixels: NDArray[np.uint8], path: Path) -> Path:
-    from vtkmodules.util.numpy_support import numpy_to_vtk
-
-    picture = vtk.vtkImageData()
-    picture.SetDimensions(pixels.shape[1], pixels.shape[0], 1)
-    picture.GetPointData().SetScalars(numpy_to_vtk(np.ascontiguousarray(pixels[::-1]).reshape(-1, pixels.shape[-1]), deep=True))
-    writer = vtk.vtkPNGWriter()
-    writer.SetFileName(str(path))
-    writer.SetInputData(picture)
-    writer.Write()
-    return path

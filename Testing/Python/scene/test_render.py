@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 slicer = pytest.importorskip("slicer", reason="slicer-core is not installed")
@@ -12,7 +13,7 @@ from DeepVolumetryLib.mrml.results import show_result  # noqa: E402
 
 
 @pytest.fixture
-def a_picture(tmp_path, a_volume_node, a_result):
+def a_picture(a_volume_node, a_result):
     try:
         render.choose_window()
     except ResourceError as error:
@@ -22,18 +23,12 @@ def a_picture(tmp_path, a_volume_node, a_result):
     display.SetWindowLevel(400, 40)
     nodes = show_result(a_result, a_volume_node)
 
-    def draw(**what):
+    def draw(plane="Axial", **what):
         chosen = {name: nodes.segmentation if name == "segmentation" else nodes.uncertainty["kidney"] for name in what}
         at = a_result.image.ijk_to_ras @ (26, 14, 7, 1)
-        return pixels(render.render_slices(a_volume_node, tmp_path / "picture.png", center_ras=at[:3], view_size=200, **chosen))
+        return render.draw_slice(render.Look(at[:3], plane), a_volume_node, 200, **chosen, legend="overlay" in what).astype(int)
 
     return draw
-
-
-def pixels(path):
-    import SimpleITK as sitk
-
-    return sitk.GetArrayFromImage(sitk.ReadImage(str(path))).astype(int)
 
 
 def colored(picture):
@@ -41,17 +36,27 @@ def colored(picture):
 
 
 def test_three_views_show_the_image_in_gray(a_picture):
-    picture = a_picture()
-    assert picture.shape == (200, 600, 3)
-    assert all((picture[:, x : x + 200] > 150).any() for x in (0, 200, 400))
-    assert colored(picture) == 0
-    axial, coronal, sagittal = (picture[:, x : x + 200] for x in (0, 200, 400))
+    views = [a_picture(plane) for plane in ("Axial", "Coronal", "Sagittal")]
+    for view in views:
+        assert view.shape == (200, 200, 3) and (view > 150).any() and colored(view) == 0
+    axial, coronal, sagittal = views
     assert (axial != coronal).any() and (coronal != sagittal).any()
+
+
+def test_a_plane_may_be_any_and_hangs_as_it_was_said(a_picture):
+    axial = a_picture("Axial")  # patient right on the left, anterior up
+    np.testing.assert_allclose(a_picture(((-1, 0, 0), (0, 1, 0))), axial, atol=2)
+    mirrored = a_picture(((1, 0, 0), (0, 1, 0)))
+    assert np.abs(mirrored - axial[:, ::-1]).mean() < 0.2 * np.abs(mirrored - axial).mean()
 
 
 def test_segments_and_overlay_add_color_and_leave_no_nodes(a_picture):
     before = slicer.mrmlScene.GetNumberOfNodes()
-    plain, segments, both = colored(a_picture()), colored(a_picture(segmentation=True)), colored(a_picture(segmentation=True, overlay=True))
+
+    def count(**what):
+        return sum(colored(a_picture(plane, **what)) for plane in ("Axial", "Coronal", "Sagittal"))
+
+    plain, segments, both = count(), count(segmentation=True), count(segmentation=True, overlay=True)
     assert plain < segments < both
     assert slicer.mrmlScene.GetNumberOfNodes() == before
 
