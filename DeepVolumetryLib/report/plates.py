@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from ..uncertainty.regions import ReviewRegion
 
 Letters = tuple[str, str, str]
+Heads = tuple[tuple[str, ...], tuple[Letters, ...]]
+_BLANK = ("", "", "")
 _TILE_INCHES, _DPI, _QUALITY = 2.4, 150, 85
 PLACES = 4
 """So many places to review are drawn."""
@@ -66,10 +68,25 @@ def draw_places(result: Result, count: int = PLACES) -> Plate | None:
         view.show(figure.axes[n], 0, int(np.clip(k, 0, view.image.shape[0] - 1)), view.around((k, j, i), PLACE_MM), heat=heat)
     for axes in figure.axes[len(regions) :]:
         axes.set_axis_off()
-    blank = ("", "", "")
-    titles = [place_title(region) for region in regions] + [""] * (count - len(regions))
-    letters = [PLANES[0][2]] * len(regions) + [blank] * (count - len(regions))
-    return Plate(_jpeg(figure), tuple(titles), tuple(letters), uncertainty=True)
+    return Plate(_jpeg(figure), *heads_of_places(regions, count), uncertainty=True)
+
+
+def heads_of_planes() -> Heads:
+    """Titles and letters of three tiles, one for each plane."""
+    return tuple(name for name, _, _ in PLANES), tuple(letters for _, _, letters in PLANES)
+
+
+def heads_of_places(regions: Sequence[ReviewRegion], count: int = PLACES) -> Heads:
+    """Titles and letters of axial tiles, one for each region; empty ones up to ``count``."""
+    titles, missing = [f"{region.rank}  {region.target}, {region.at_stake_ml:.1f} mL" for region in regions], count - len(regions)
+    return (*titles, *[""] * missing), (*[PLANES[0][2]] * len(regions), *[_BLANK] * missing)
+
+
+def heads_of_pictures(result: Result) -> Heads:
+    """Titles and letters of all pictures of a study side by side; never fewer than two tiles, so that one picture does not fill a page."""
+    titles = [(name or part.image.name or "picture").capitalize() for name, part in result.parts.items()]
+    count = max(2, len(titles))
+    return (*titles, *[""] * (count - len(titles))), (_BLANK,) * count
 
 
 @dataclass(frozen=True)
@@ -97,31 +114,29 @@ def _of_volume(result: Result) -> list[Plate]:
     view = _View(result)
     center, frame = view.center(), view.frame()
     width = _width(view)
-    titles, letters = tuple(name for name, _, _ in PLANES), tuple(each for _, _, each in PLANES)
     plates = []
     for heat in _without_and_with(view.uncertainty):
         figure = _tiles(len(PLANES))
         for axes, (_, axis, _) in zip(figure.axes, PLANES, strict=True):
             view.show(axes, axis, center[axis], frame, heat=heat)
             _same_scale(axes, width)
-        plates.append(Plate(_jpeg(figure), titles, letters, width, bool(heat)))
+        plates.append(Plate(_jpeg(figure), *heads_of_planes(), width, bool(heat)))
     return plates
 
 
 def _of_pictures(result: Result) -> list[Plate]:
     parts = result.parts
-    titles = tuple((name or part.image.name or "picture").capitalize() for name, part in parts.items())
+    heads = heads_of_pictures(result)
     plates = []
     for shown in (False, True):
         if shown and not any(part.uncertainty for part in parts.values()):
             continue
-        figure = _tiles(max(2, len(parts)))
+        figure = _tiles(len(heads[0]))
         for axes in figure.axes[len(parts) :]:
             axes.set_axis_off()
         for axes, part in zip(figure.axes, parts.values(), strict=False):
             _show_picture(axes, part, shown)
-        missing = len(figure.axes) - len(parts)
-        plates.append(Plate(_jpeg(figure), titles + ("",) * missing, (("", "", ""),) * len(figure.axes), uncertainty=shown))
+        plates.append(Plate(_jpeg(figure), *heads, uncertainty=shown))
     return plates
 
 
@@ -163,11 +178,6 @@ def _same_scale(axes: Any, width: float) -> None:
     """As many millimeters in each tile, so that one bar measures all."""
     x, y = (sum(axes.get_xlim()) / 2, sum(axes.get_ylim()) / 2)
     axes.set(xlim=(x - width / 2, x + width / 2), ylim=(y + width / 2, y - width / 2))
-
-
-def place_title(region: ReviewRegion) -> str:
-    """What stands above the picture of a place."""
-    return f"{region.rank}  {region.target}, {region.at_stake_ml:.1f} mL"
 
 
 def _jpeg(figure: Any) -> bytes:

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from ..errors import ResourceError
-from ..report.pictures import PLANES, window
-from ..report.plates import PLACE_MM, PLACES, Plate, aim_at, draw_places, draw_plates, place_title
+from ..report.pictures import window
+from ..report.plates import PLACE_MM, PLACES, Plate, aim_at, draw_places, draw_plates, heads_of_pictures, heads_of_places, heads_of_planes
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from ..result import Result
 
 _PIXELS = 480
-_BLANK = ("", "", "")
 _log = logging.getLogger(__name__)
 
 
@@ -50,13 +49,13 @@ def _volume(result: Result, nodes: SceneNodes) -> tuple[list[Plate], Plate | Non
     from ..host.render import Look
     from ..mrml.nodes import input_of
 
-    aim, titles, letters = aim_at(result), tuple(name for name, _, _ in PLANES), tuple(each for _, _, each in PLANES)
-    looks = [Look(aim.center, name, aim.width, aim.middle) for name in titles]
+    aim, heads = aim_at(result), heads_of_planes()
+    looks = [Look(aim.center, plane, aim.width, aim.middle) for plane in heads[0]]
     volume, plates = input_of(nodes.segmentation), []
     with _as_for_print(result, volume, nodes.segmentation):
         for heat in _without_and_with(nodes):
             tiles = _tiles(looks, volume, nodes.segmentation, heat)
-            plates.append(Plate(_row(tiles), titles, letters, aim.width, bool(heat)))
+            plates.append(Plate(_row(tiles), *heads, aim.width, bool(heat)))
         places = sorted(result.regions, key=lambda region: region.rank)[:PLACES]
         tiles = []
         for region in places:
@@ -64,28 +63,23 @@ def _volume(result: Result, nodes: SceneNodes) -> tuple[list[Plate], Plate | Non
             tiles += _tiles([Look(region.center_ras_mm, "Axial", 2 * PLACE_MM)], volume, nodes.segmentation, heat)
     if not places:
         return plates, None
-    missing = PLACES - len(places)
-    titles = tuple(place_title(region) for region in places) + ("",) * missing
-    letters = (PLANES[0][2],) * len(places) + (_BLANK,) * missing
-    return plates, Plate(_row(tiles, PLACES), titles, letters, uncertainty=True)
+    return plates, Plate(_row(tiles, PLACES), *heads_of_places(places), uncertainty=True)
 
 
 def _pictures(result: Result, nodes: SceneNodes) -> list[Plate]:
     """All pictures of a study side by side, each as it was read."""
     from ..mrml.nodes import input_of
 
-    parts = result.parts
+    heads, plates = heads_of_pictures(result), []
     shown = (False, True) if any(_present(each) for each in nodes.parts.values()) else (False,)
-    count, plates = max(2, len(parts)), []
-    titles = tuple((name or part.image.name or "picture").capitalize() for name, part in parts.items())
     for heat in shown:
         tiles = []
-        for name, part in parts.items():
+        for name, part in result.parts.items():
             mine = nodes.parts[name]
             volume = input_of(mine.segmentation)
             with _as_for_print(part, volume, mine.segmentation):
                 tiles += _tiles([_whole_picture(part)], volume, mine.segmentation, list(_present(mine).values()) if heat else [])
-        plates.append(Plate(_row(tiles, count), titles + ("",) * (count - len(parts)), (_BLANK,) * count, uncertainty=heat))
+        plates.append(Plate(_row(tiles, len(heads[0])), *heads, uncertainty=heat))
     return plates
 
 
